@@ -1,0 +1,113 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createParamDecorator, type ExecutionContext, Injectable, Scope } from '@nestjs/common';
+import type { Fill } from './cache/view-cache.js';
+import { DURATION_RULE, type Duration, toMilliseconds } from './duration.js';
+import { CacheUsageError, describe } from './caching.errors.js';
+import { isTag, MAX_TAGS, TAG_RULE, userTag } from './http/route-tags.js';
+import type { FrameworkRequest } from './http/request-view.js';
+
+const FILL = Symbol('nestjs-caching.fill');
+
+type Filling = { [FILL]?: Fill };
+
+/** The fill that a piece of code runs for. Only kept where somebody injected `CacheContext`: it slows down promises. */
+const currentFill = new AsyncLocalStorage<Fill>();
+let isInjected = false;
+
+/** Runs a handler so that its `CacheContext` finds its fill. */
+export function withFill<T>(request: FrameworkRequest, fill: Fill, run: () => T): T {
+  ((request.raw ?? request) as Filling)[FILL] = fill;
+  return isInjected ? currentFill.run(fill, run) : run();
+}
+
+/**
+ * What a handler, or any service it calls, may say about its own response. On a request that is not filling the
+ * cache (a bypass, an uncached route) its methods do nothing.
+ *
+ * @example
+ * constructor(private readonly cache: CacheContext) {}
+ * async prices() {
+ *   const quote = await this.exchange.quote();
+ *   if (quote.delayed) this.cache.noStore();
+ *   this.cache.ttl(quote.validForMs);
+ *   this.cache.tag(`quote:${quote.id}`);
+ * }
+ *
+ * @example
+ * @Get(':id') @CacheView()
+ * one(@CacheContext() cache: CacheContext) { cache.tag('books'); }
+ */
+export interface CacheContext {
+  /** This response is not stored, nor given to others that wait for it. */
+  noStore(): void;
+  /**
+   * How long this response may be served from the cache, whatever the route says.
+   *
+   * @throws CacheUsageError where it is no duration above 0
+   */
+  ttl(duration: Duration): void;
+  /**
+   * Labels to evict this response by, beside the route's. With more than 256 it is not stored.
+   *
+   * @throws CacheUsageError where one is not a string of 1 to 256 characters
+   */
+  tag(...tags: readonly string[]): void;
+}
+
+class FillContext implements CacheContext {
+  constructor(private readonly fill: () => Fill | undefined) {}
+
+  noStore(): void {
+    const fill = this.fill();
+    if (fill !== undefined) fill.noStore = true;
+  }
+
+  ttl(duration: Duration): void {
+    const milliseconds = toMilliseconds(duration);
+    if (milliseconds === undefined) {
+      throw new CacheUsageError(`CacheContext.ttl(${describe(duration)}); allowed: ${DURATION_RULE}`);
+    }
+    const fill = this.fill();
+    if (fill !== undefined) fill.ttl = milliseconds;
+  }
+
+  tag(...tags: readonly string[]): void {
+    const wrong = tags.find((tag) => !isTag(tag));
+    if (wrong !== undefined)
+      throw new CacheUsageError(`CacheContext.tag(${describe(wrong)}); allowed: ${TAG_RULE}`);
+    const fill = this.fill();
+    if (fill === undefined) return;
+    for (const tag of tags) fill.addTag(userTag(tag));
+    // Half of its tags would leave it served after an eviction that it should have heard of.
+    if (fill.tagCount > MAX_TAGS) fill.noStore = true;
+  }
+}
+
+/** Transient, so that it is constructed only where somebody injects it. */
+@Injectable({ scope: Scope.TRANSIENT })
+class InjectedContext extends FillContext {
+  constructor() {
+    super(() => currentFill.getStore());
+    isInjected = true;
+  }
+}
+
+/** Reads nothing of the request but its fill, so the key need not cover it. */
+export function contextDecoratorFactory(_data: unknown, context: ExecutionContext): CacheContext {
+  const request = context.switchToHttp().getRequest<FrameworkRequest>();
+  return new FillContext(() => ((request.raw ?? request) as Filling)[FILL]);
+}
+
+const contextDecorator = createParamDecorator(contextDecoratorFactory);
+
+interface CacheContextConstructor {
+  /** Parameter decorator: the context of this request. */
+  (): ParameterDecorator;
+  /** Provider: inject it by its type. */
+  new (): CacheContext;
+}
+
+/** One name for both uses: called it is the parameter decorator, as a token or with `new` it is the provider. */
+export const CacheContext: CacheContextConstructor = new Proxy(InjectedContext, {
+  apply: () => contextDecorator(),
+}) as unknown as CacheContextConstructor;

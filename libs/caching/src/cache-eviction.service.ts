@@ -1,0 +1,139 @@
+import type { Type } from '@nestjs/common';
+import type { StampPosition } from './cache/stamps.js';
+import { CacheUsageError, describe } from './caching.errors.js';
+import { pickPrincipal } from './http/admission.js';
+import { describedRequest, type RequestDescription } from './http/request-description.js';
+import {
+  ALL_VIEWS,
+  isTag,
+  pathTag,
+  prefixTag,
+  routeParamsTag,
+  routeTag,
+  TAG_RULE,
+  userTag,
+} from './http/route-tags.js';
+import type { RoutePolicy, RouteTable } from './http/route-table.js';
+import type { MaybePromise } from './cache/maybe-promise.js';
+
+/**
+ * Proof that an eviction was acknowledged: nothing that was filled from what was true before it is served after.
+ * `stamp` is its place in the sequence of evictions of `epoch`.
+ */
+export interface EvictionReceipt {
+  readonly epoch: string;
+  readonly stamp: number;
+}
+
+/** What the service is wired to. */
+export interface EvictionParts {
+  readonly evict: (tags: readonly string[]) => MaybePromise<StampPosition>;
+  readonly routes: () => RouteTable;
+}
+
+/**
+ * Evicts views from code. Each method resolves when the store has acknowledged the eviction: whoever reads after
+ * that gets what is true now, even where a fill was under way. It costs the same for one entry as for a million.
+ *
+ * All reject with `CacheStoreError` where the store fails, and with `CacheUsageError` for arguments that can't be
+ * meant.
+ *
+ * @example
+ * constructor(private readonly cache: CacheEvictionService) {}
+ * async rename(id: string, name: string) {
+ *   await this.authors.rename(id, name);
+ *   await this.cache.byTag(`author:${id}`, 'authors');
+ * }
+ */
+export class CacheEvictionService {
+  constructor(private readonly parts: EvictionParts) {}
+
+  /** Everything that carries one of these tags. */
+  async byTag(...tags: readonly string[]): Promise<EvictionReceipt> {
+    const wrong = tags.find((tag) => !isTag(tag));
+    if (tags.length === 0 || wrong !== undefined) {
+      throw new CacheUsageError(`byTag(${tags.length === 0 ? '' : describe(wrong)}); allowed: ${TAG_RULE}`);
+    }
+    return this.#evict(tags.map(userTag));
+  }
+
+  /**
+   * Every query, body and header variant of one path, in all spellings that a router treats alike.
+   *
+   * @param path the full public path, with global prefix and version, encoded as in a URL: `/books/the%20trial`
+   */
+  async byPath(path: string): Promise<EvictionReceipt> {
+    return this.#evict([pathTag(checkPath('byPath', path))]);
+  }
+
+  /**
+   * A path and everything under it, by segments: `/books` covers `/books` and `/books/1`, not `/bookshelf`.
+   * Below 16 segments it evicts by the first 16.
+   */
+  async byPrefix(path: string): Promise<EvictionReceipt> {
+    return this.#evict([prefixTag(checkPath('byPrefix', path))]);
+  }
+
+  /**
+   * Every response of a handler, or of one complete set of its path parameters (as the handler sees them, decoded).
+   *
+   * @example
+   * await cache.byRoute(BooksController, 'one', { id: '42' });
+   */
+  async byRoute(
+    controller: Type,
+    method: string,
+    params?: Readonly<Record<string, unknown>>,
+  ): Promise<EvictionReceipt> {
+    const { name } = this.#route('byRoute', controller, method).site;
+    return this.#evict([params === undefined ? routeTag(name) : routeParamsTag(name, params)]);
+  }
+
+  /** The one response that is stored under a key of `keyFor`. */
+  async byKey(key: string): Promise<EvictionReceipt> {
+    if (typeof key !== 'string' || key === '')
+      throw new CacheUsageError(`byKey(${describe(key)}); allowed: a key`);
+    return this.#evict([key]);
+  }
+
+  /** Every view of this namespace. Values of `CACHE_MANAGER` stay. */
+  async all(): Promise<EvictionReceipt> {
+    return this.#evict([ALL_VIEWS]);
+  }
+
+  /**
+   * The key that a real request like this one gets.
+   *
+   * @throws CacheUsageError where the handler is not cached, or the request would bypass the cache
+   * @example
+   * await cache.byKey(await cache.keyFor(BooksController, 'list', { url: '/books?page=2' }));
+   */
+  async keyFor(controller: Type, method: string, request: RequestDescription): Promise<string> {
+    const { view, site } = this.#route('keyFor', controller, method);
+    if (view === undefined) throw new CacheUsageError(`keyFor: ${site.name} is not cached`);
+    const described = describedRequest(request, view.method);
+    const scoped = await pickPrincipal(view, described);
+    const key = await view.key.build(described, scoped);
+    if ('bypass' in key)
+      throw new CacheUsageError(`keyFor: such a request of ${site.name} has no key (${key.bypass})`);
+    return key.key;
+  }
+
+  async #evict(tags: readonly string[]): Promise<EvictionReceipt> {
+    const { epoch, n } = await this.parts.evict(tags);
+    return { epoch, stamp: n };
+  }
+
+  #route(caller: string, controller: Type, method: string): RoutePolicy {
+    const route =
+      typeof controller === 'function' ? this.parts.routes().named(controller, method) : undefined;
+    if (route !== undefined) return route;
+    const given = typeof controller === 'function' ? controller.name : describe(controller);
+    throw new CacheUsageError(`${caller}: ${given}.${method} is not a handler of this application`);
+  }
+}
+
+function checkPath(caller: string, path: unknown): string {
+  if (typeof path === 'string' && path.startsWith('/')) return path;
+  throw new CacheUsageError(`${caller}(${describe(path)}); allowed: a full path such as '/books/42'`);
+}

@@ -1,0 +1,81 @@
+import { type Cache, createCache } from 'cache-manager';
+import Keyv from 'keyv';
+import type { Clock } from './cache/clock.js';
+import { MAX_DURATION } from './duration.js';
+import type { CacheStore } from './stores/store.js';
+import { isEntry } from './stores/store.js';
+
+/** Carried by every value of `CACHE_MANAGER`: what its `clear()` evicts. */
+const ALL_VALUES = 'v:*';
+
+/**
+ * `CACHE_MANAGER` on the store and namespace of the views, within the same bounds. Values and views don't meet:
+ * `del('/books')` and `clear()` concern values only, and `CacheEvictionService.all()` views only.
+ */
+export function createCacheManager(store: CacheStore, clock: Clock, namespace: string, ttl: number): Cache {
+  return createCache({
+    ttl,
+    stores: [new Keyv({ store: new ValueStore(store, clock, namespace), useKeyPrefix: false })],
+  });
+}
+
+/** A Keyv adapter: values as Keyv serialises them are bodies of entries that no view's key can name. */
+class ValueStore {
+  readonly opts = {};
+  #order = 0;
+
+  constructor(
+    private readonly store: CacheStore,
+    private readonly clock: Clock,
+    private readonly namespace: string,
+  ) {}
+
+  async get(key: string): Promise<string | undefined> {
+    const found = await this.store.lookup(this.#key(key));
+    return isEntry(found) ? found.response.body?.toString() : undefined;
+  }
+
+  async set(key: string, value: string, ttl?: number): Promise<boolean> {
+    const now = this.clock.now();
+    await this.store.set({
+      key: this.#key(key),
+      response: {
+        status: 200,
+        headers: [],
+        listMembers: [],
+        removed: [],
+        body: Buffer.from(value),
+        delivery: 'framework',
+      },
+      tags: [ALL_VALUES, this.#key(key)],
+      start: this.store.position,
+      order: ++this.#order,
+      storedAt: now,
+      // Nothing is stored without an expiry: what cache-manager calls "never" is a year.
+      expiresAt: now + Math.min(ttl && ttl > 0 ? ttl : MAX_DURATION, MAX_DURATION),
+    });
+    return true;
+  }
+
+  async delete(key: string): Promise<boolean> {
+    const present = await this.has(key);
+    await this.store.delete(this.#key(key));
+    return present;
+  }
+
+  async has(key: string): Promise<boolean> {
+    return isEntry(await this.store.lookup(this.#key(key)));
+  }
+
+  async clear(): Promise<void> {
+    await this.store.evict([ALL_VALUES]);
+  }
+
+  on(): this {
+    return this;
+  }
+
+  #key(key: string): string {
+    return `${this.namespace}:value:${key}`;
+  }
+}

@@ -1,0 +1,62 @@
+import type { CacheEvents } from '../observe/events.js';
+import { CacheStoreError } from '../caching.errors.js';
+import type { Clock } from './clock.js';
+import { isPromiseLike, type MaybePromise } from './maybe-promise.js';
+
+/**
+ * Stands between the engine and a store that may fail, stay silent, or answer late: within `timeout` milliseconds
+ * there is a result or a `CacheStoreError`, and each failure is told once, as an event.
+ */
+export class StoreGuard {
+  constructor(
+    private readonly clock: Clock,
+    private readonly events: CacheEvents,
+    private readonly timeout: number,
+  ) {}
+
+  /** Runs `operation`; on failure returns `fallback` instead. In process and without error it costs a call. */
+  tolerate<T>(name: string, operation: () => MaybePromise<T>, fallback: () => T): MaybePromise<T> {
+    try {
+      const result = operation();
+      return isPromiseLike(result) ? this.#deadline(name, result).catch(fallback) : result;
+    } catch (error) {
+      this.#report(name, error);
+      return fallback();
+    }
+  }
+
+  /** Runs `operation`; a failure is the caller's, as a `CacheStoreError`. */
+  insist<T>(name: string, operation: () => MaybePromise<T>): MaybePromise<T> {
+    try {
+      const result = operation();
+      return isPromiseLike(result) ? this.#deadline(name, result) : result;
+    } catch (error) {
+      throw this.#report(name, error);
+    }
+  }
+
+  #deadline<T>(name: string, pending: PromiseLike<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const cancel = this.clock.after(this.timeout, () =>
+        reject(this.#report(name, new Error(`no answer within ${this.timeout} ms`))),
+      );
+      pending.then(
+        (value) => {
+          cancel();
+          resolve(value);
+        },
+        (error: unknown) => {
+          cancel();
+          reject(this.#report(name, error));
+        },
+      );
+    });
+  }
+
+  #report(operation: string, cause: unknown): CacheStoreError {
+    const problem = cause instanceof Error ? `failed: ${cause.message}` : 'failed';
+    const error = new CacheStoreError(operation, problem, { cause });
+    if (this.events.active) this.events.emit({ type: 'storeError', operation, error });
+    return error;
+  }
+}

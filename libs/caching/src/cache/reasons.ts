@@ -1,0 +1,43 @@
+/** Why a request was neither read from nor written to the cache. */
+export type BypassReason =
+  /** The module is off (`enabled: false`). */
+  | 'disabled'
+  /** Not the method that the route is cached for, e.g. HEAD on a GET route. */
+  | 'method'
+  /** A GET with a body. */
+  | 'get-body'
+  /** The key does not cover what the handler reads; a warning at boot names the line to add. */
+  | 'uncovered-inputs'
+  /** The `unless` callback said so. */
+  | 'unless'
+  /** The request carries credentials and the route has no `scope`. */
+  | 'credentials'
+  /** The request carries credentials and the route's `scope` names no principal for it. */
+  | 'no-principal'
+  /** The body is not of the kind the key reads, or too large, too deep, or not plain data. */
+  | 'body'
+  /** The `Host` is not in the key's allow-list. */
+  | 'host';
+
+/** Why a response was not stored. */
+export type SkipReason =
+  | 'status'
+  | 'set-cookie'
+  | 'no-store'
+  | 'private'
+  /** `Vary: *`, an invalid one, or one that names a header the key does not cover. */
+  | 'vary'
+  | 'partial'
+  | 'not-modified'
+  /** `CacheContext.noStore()`. */
+  | 'handler'
+  | 'filter'
+  | 'too-large'
+  /** The body is not as long as its `Content-Length`. */
+  | 'length-mismatch'
+  /** The body is content-coded by the handler, or has trailers: not the identity body that hits are made from. */
+  | 'encoded'
+  /** The client left, or the stream failed, before the end. */
+  | 'aborted'
+  /** Something that the response depends on was evicted while the handler ran. */
+  | 'evicted';

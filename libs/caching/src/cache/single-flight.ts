@@ -1,0 +1,115 @@
+import type { Clock } from './clock.js';
+import type { StoredResponse } from './entry.js';
+import { isSamePosition, type StampPosition } from './stamps.js';
+
+/**
+ * What becomes of a request that waited for another's fill: it is given the response, or it runs its own
+ * handler (`alone`), or it asks the cache again (`retry`), where the first to do so leads the next flight.
+ */
+export type FlightOutcome = { readonly response: StoredResponse } | 'alone' | 'retry';
+
+/** How a fill in progress ended, as its waiters have to know it. */
+export type FlightResult =
+  | { readonly response: StoredResponse; readonly current: boolean }
+  /** The response is for its own client only, or nobody knows when it ends. */
+  | 'uncacheable'
+  /** The fill ended without a response: its client left, or its stream was cut. */
+  | 'aborted';
+
+interface Waiter {
+  readonly arrivedAt: StampPosition;
+  readonly resolve: (outcome: FlightOutcome) => void;
+}
+
+/** One fill in progress and the requests that wait for it. */
+export class Flight {
+  readonly #waiters: Waiter[] = [];
+  #cancelDeadline: (() => void) | undefined;
+
+  constructor(
+    readonly key: string,
+    readonly start: StampPosition,
+    readonly startedAt: number,
+    /** Tags known so far; those that the handler adds on the way are appended. */
+    readonly tags: string[],
+    private readonly flights: SingleFlight,
+  ) {}
+
+  get waiters(): number {
+    return this.#waiters.length;
+  }
+
+  /** Waits for the result, until the flight's deadline. */
+  wait(arrivedAt: StampPosition): Promise<FlightOutcome> {
+    this.#cancelDeadline ??= this.flights.armDeadline(this);
+    return new Promise((resolve) => this.#waiters.push({ arrivedAt, resolve }));
+  }
+
+  /**
+   * Ends the flight; a second call does nothing. A waiter is given the response only if nothing that concerns it
+   * was evicted between the start of the fill and the waiter's arrival: it may not see what was true before.
+   */
+  settle(result: FlightResult): void {
+    this.flights.remove(this);
+    this.#cancelDeadline?.();
+    for (const { arrivedAt, resolve } of this.#waiters.splice(0)) {
+      if (result === 'uncacheable') resolve('alone');
+      else if (result === 'aborted') resolve('retry');
+      else
+        resolve(
+          result.current || isSamePosition(arrivedAt, this.start) ? { response: result.response } : 'retry',
+        );
+    }
+  }
+}
+
+export interface SingleFlightOptions {
+  readonly clock: Clock;
+  /** How long after a fill's start its waiters stop waiting, in milliseconds. */
+  readonly timeout: number;
+  readonly maxWaiters: number;
+  readonly isCurrent: (start: StampPosition, tags: readonly string[]) => boolean;
+}
+
+/** At most one fill per key: the first request leads, those that come while it runs wait. */
+export class SingleFlight {
+  readonly #flights = new Map<string, Flight>();
+
+  constructor(private readonly options: SingleFlightOptions) {}
+
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  /**
+   * The flight to wait for; `'full'` where too many wait already; nothing where the caller should lead. A flight
+   * that lost against an eviction, or passed its deadline, takes no one aboard.
+   */
+  find(key: string): Flight | 'full' | undefined {
+    const flight = this.#flights.get(key);
+    if (flight === undefined || this.#isOver(flight) || !this.options.isCurrent(flight.start, flight.tags)) {
+      return undefined;
+    }
+    return flight.waiters < this.options.maxWaiters ? flight : 'full';
+  }
+
+  lead(key: string, start: StampPosition, tags: string[]): Flight {
+    const flight = new Flight(key, start, this.options.clock.now(), tags, this);
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  remove(flight: Flight): void {
+    // A newer flight may have taken the place of one that lost against an eviction.
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
+  }
+
+  armDeadline(flight: Flight): () => void {
+    const left = flight.startedAt + this.options.timeout - this.options.clock.now();
+    return this.options.clock.after(Math.max(0, left), () => flight.settle('uncacheable'));
+  }
+
+  #isOver(flight: Flight): boolean {
+    return flight.startedAt + this.options.timeout <= this.options.clock.now();
+  }
+}

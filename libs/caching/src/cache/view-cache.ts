@@ -1,0 +1,228 @@
+import type { CacheEvents } from '../observe/events.js';
+import type { CacheStore } from '../stores/store.js';
+import type { Clock } from './clock.js';
+import type { Entry, StoredResponse } from './entry.js';
+import { StoreGuard } from './guard.js';
+import { HitForMiss } from './hit-for-miss.js';
+import type { MaybePromise } from './maybe-promise.js';
+import { type Flight, type FlightOutcome, type FlightResult, SingleFlight } from './single-flight.js';
+import type { StampPosition } from './stamps.js';
+import { VariantLimit } from './variants.js';
+
+/** How many requests may wait for one fill; the rest run their own handler. */
+export const MAX_WAITERS = 16_384;
+
+/** Whose response is asked for. */
+export interface ViewKey {
+  readonly route: string;
+  readonly key: string;
+  /** The key without the header values in it, where there are any: variants of one URL are capped together. */
+  readonly variantOf?: string;
+}
+
+/** What a request that missed has to do: run the handler and tell the fill, or wait for another's. */
+export type Ticket = FillTicket | { readonly role: 'wait'; readonly outcome: Promise<FlightOutcome> };
+
+export interface FillTicket {
+  readonly role: 'fill';
+  readonly fill: Fill;
+}
+
+export interface ViewCacheOptions {
+  readonly store: CacheStore;
+  readonly clock: Clock;
+  readonly events: CacheEvents;
+  /** Milliseconds that a request waits for the store. */
+  readonly storeTimeout: number;
+  /** Milliseconds after a fill's start at which its waiters stop waiting. */
+  readonly coalesceTimeout: number;
+  readonly maxWaiters?: number;
+}
+
+/**
+ * The engine: look up, fill once, store, evict. It knows no HTTP and no Nest.
+ *
+ * The order of things is the whole point: the position in the eviction sequence is read before the handler runs,
+ * and an entry is valid only while nothing it depends on was evicted since. So an eviction wins against every
+ * fill that started before it, however late the fill ends.
+ */
+export class ViewCache {
+  readonly #store: CacheStore;
+  readonly #clock: Clock;
+  readonly #events: CacheEvents;
+  readonly #guard: StoreGuard;
+  readonly #flights: SingleFlight;
+  readonly #hitForMiss: HitForMiss;
+  readonly #variants = new VariantLimit();
+  #fills = 0;
+
+  constructor({
+    store,
+    clock,
+    events,
+    storeTimeout,
+    coalesceTimeout,
+    maxWaiters = MAX_WAITERS,
+  }: ViewCacheOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#events = events;
+    this.#guard = new StoreGuard(clock, events, storeTimeout);
+    this.#hitForMiss = new HitForMiss(clock);
+    this.#flights = new SingleFlight({
+      clock,
+      timeout: coalesceTimeout,
+      maxWaiters,
+      isCurrent: (start, tags) => store.isCurrent(start, tags),
+    });
+  }
+
+  /**
+   * The entry, or the position from which a fill may start. Where the store fails, what this process knows of the
+   * sequence is at or behind the truth, so a fill that starts from it is dropped too often rather than too seldom.
+   */
+  lookup(key: string): MaybePromise<Entry | StampPosition> {
+    return this.#guard.tolerate(
+      'lookup',
+      () => this.#store.lookup(key),
+      () => this.#store.position,
+    );
+  }
+
+  /** For a request that missed at `start`: wait for the fill that is under way, or lead one. */
+  join(view: ViewKey, start: StampPosition, tags: string[]): Ticket {
+    if (!this.#hitForMiss.has(view.key)) {
+      const flight = this.#flights.find(view.key);
+      if (flight === undefined) return { role: 'fill', fill: this.#begin(view, start, tags, true) };
+      if (flight !== 'full') return { role: 'wait', outcome: flight.wait(start) };
+    }
+    return { role: 'fill', fill: this.#begin(view, start, tags, false) };
+  }
+
+  /** For a request whose flight ended without a response for it: the first to come leads the next one. */
+  rejoin(view: ViewKey, tags: string[]): Ticket {
+    return this.join(view, this.#store.position, tags);
+  }
+
+  /** A fill that nobody waits for and that waits for nobody; its result replaces what is stored. */
+  alone(view: ViewKey, tags: string[]): FillTicket {
+    return { role: 'fill', fill: this.#begin(view, this.#store.position, tags, false) };
+  }
+
+  /** Ends everything that carries one of `tags`, fills in flight included. Rejects with `CacheStoreError`. */
+  evict(tags: readonly string[]): MaybePromise<StampPosition> {
+    if (this.#events.active) this.#events.emit({ type: 'evicted', tags: tags.length });
+    return this.#guard.insist('evict', () => this.#store.evict(tags));
+  }
+
+  #begin(view: ViewKey, start: StampPosition, tags: string[], leads: boolean): Fill {
+    tags.push(view.key);
+    const flight = leads ? this.#flights.lead(view.key, start, tags) : undefined;
+    return new Fill(view, start, ++this.#fills, tags, flight, {
+      isCurrent: () => this.#store.isCurrent(start, tags),
+      save: (entry) => this.#save(view, entry),
+      now: () => this.#clock.now(),
+      notCacheable: () => this.#hitForMiss.add(view.key),
+    });
+  }
+
+  #save(view: ViewKey, entry: Entry): void {
+    this.#hitForMiss.delete(entry.key);
+    const displaced =
+      view.variantOf === undefined ? undefined : this.#variants.admit(view.variantOf, entry.key);
+    // Off the response path: nobody waits for these, and their failures are events.
+    if (displaced !== undefined) this.#background('delete', () => this.#store.delete(displaced));
+    this.#background('set', () => this.#store.set(entry));
+    if (this.#events.active) {
+      this.#events.emit({
+        type: 'stored',
+        route: view.route,
+        ttlMs: entry.expiresAt - entry.storedAt,
+        bytes: entry.response.body?.length ?? 0,
+      });
+    }
+  }
+
+  #background(name: string, operation: () => MaybePromise<void>): void {
+    void this.#guard.tolerate(name, operation, () => undefined);
+  }
+}
+
+interface FillHost {
+  isCurrent(): boolean;
+  save(entry: Entry): void;
+  now(): number;
+  notCacheable(): void;
+}
+
+/**
+ * One run of a handler for one key. Exactly one of its endings is called, once; further calls do nothing. What
+ * the handler says about its own response (`CacheContext`) is kept here until then.
+ */
+export class Fill {
+  /** The handler asked for its response not to be stored. */
+  noStore = false;
+  /** The time to live that the handler chose, in milliseconds. */
+  ttl: number | undefined;
+  #ended = false;
+
+  constructor(
+    readonly view: ViewKey,
+    readonly start: StampPosition,
+    readonly order: number,
+    private readonly tags: string[],
+    private readonly flight: Flight | undefined,
+    private readonly host: FillHost,
+  ) {}
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** How many tags the response carries, its key, route and path included. */
+  get tagCount(): number {
+    return this.tags.length;
+  }
+
+  addTag(tag: string): void {
+    if (!this.#ended && !this.tags.includes(tag)) this.tags.push(tag);
+  }
+
+  /** Whether nothing that the response depends on was evicted since the handler started. */
+  isCurrent(): boolean {
+    return this.host.isCurrent();
+  }
+
+  /** Stores the response for `ttl` milliseconds, if it is still current, and gives it to those who wait. */
+  store(response: StoredResponse, ttl: number): void {
+    const current = this.isCurrent();
+    if (current && !this.#ended) {
+      const { order, start, tags, view } = this;
+      const storedAt = this.host.now();
+      this.host.save({ key: view.key, response, tags, start, order, storedAt, expiresAt: storedAt + ttl });
+    }
+    this.#end({ response, current });
+  }
+
+  /** Gives the response to those who wait now and keeps it for nobody, as for an error status. */
+  share(response: StoredResponse): void {
+    this.#end({ response, current: this.isCurrent() });
+  }
+
+  /** The response is for its own client only: those who wait run their own handlers, and so do the next ones. */
+  reject(): void {
+    if (!this.#ended) this.host.notCacheable();
+    this.#end('uncacheable');
+  }
+
+  /** There will be no response: one of those who wait leads the next flight. */
+  abort(): void {
+    this.#end('aborted');
+  }
+
+  #end(result: FlightResult): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.flight?.settle(result);
+  }
+}

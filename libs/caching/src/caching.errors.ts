@@ -1,0 +1,93 @@
+/**
+ * Every error this library throws. `code` is stable and meant for programs; the message is meant for the
+ * person who has to act on it.
+ */
+export type CachingErrorCode = 'CACHING_CONFIG' | 'CACHING_CALLBACK' | 'CACHING_USAGE' | 'CACHING_STORE';
+
+/** What all errors of this library have in common: `catch (e) { if (e instanceof CachingError) e.code }`. */
+export abstract class CachingError extends Error {
+  abstract readonly code: CachingErrorCode;
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/**
+ * An option or a decorator that can't work, found when the application starts.
+ *
+ * @example
+ * new CachingConfigError('ttl', 0, "a duration between 1 ms and '365d'");
+ * // CachingModule option "ttl" is 0; allowed: a duration between 1 ms and '365d'
+ */
+export class CachingConfigError extends CachingError {
+  readonly code = 'CACHING_CONFIG';
+
+  /**
+   * @param field the option as the user wrote it, e.g. `memory.maxBytes`
+   * @param given the value found there
+   * @param allowed what would be accepted
+   * @param where who holds the option; default the module
+   */
+  constructor(
+    readonly field: string,
+    readonly given: unknown,
+    readonly allowed: string,
+    where = 'CachingModule',
+  ) {
+    super(`${where}: option "${field}" is ${describe(given)}; allowed: ${allowed}`);
+  }
+}
+
+/**
+ * A callback that the user wrote (`key`, `scope`, `unless`, `refresh`, `tags`, `filter`, `when`, `principal`)
+ * threw, rejected, or returned something that can't be used. It surfaces as the request's error (a 500, with the
+ * original as `cause`): caching that silently turned itself off would be found by nobody.
+ */
+export class CacheCallbackError extends CachingError {
+  readonly code = 'CACHING_CALLBACK';
+
+  constructor(
+    readonly callback: string,
+    readonly route: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`The ${callback} callback of ${route} ${problem}`, options);
+  }
+}
+
+/** A call of this library's API that can't be carried out as written, e.g. `byRoute` of an unknown method. */
+export class CacheUsageError extends CachingError {
+  readonly code = 'CACHING_USAGE';
+}
+
+/** A store failed or did not answer in time. Requests see a miss instead; callers of evictions see this. */
+export class CacheStoreError extends CachingError {
+  readonly code = 'CACHING_STORE';
+
+  constructor(
+    readonly operation: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`The cache store's ${operation} ${problem}`, options);
+  }
+}
+
+/** A value as it may be shown in an error: short, and never an object's insides, which may hold secrets. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+    case 'function':
+      return 'a function';
+    case 'object':
+      if (value === null) return 'null';
+      return Array.isArray(value) ? 'an array' : 'an object';
+    case 'bigint':
+      return `${value}n`;
+    default:
+      return String(value);
+  }
+}

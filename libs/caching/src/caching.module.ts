@@ -1,0 +1,157 @@
+import {
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
+import { isDeepStrictEqual } from 'node:util';
+import { CACHE_MANAGER } from '@nestjs/cache-manager';
+import {
+  ApplicationConfig,
+  DiscoveryModule,
+  DiscoveryService,
+  HttpAdapterHost,
+  MetadataScanner,
+} from '@nestjs/core';
+import { type Clock, systemClock } from './cache/clock.js';
+import { CacheContext } from './cache-context.js';
+import { CacheEvictionService } from './cache-eviction.service.js';
+import { createCacheManager } from './cache-values.js';
+import { CachingConfigError } from './caching.errors.js';
+import {
+  CACHE_CLOCK,
+  type CachingModuleExtras,
+  type CachingModuleOptions,
+  resolveOptions,
+} from './caching.options.js';
+import { CachingRuntime } from './caching.runtime.js';
+import { warnOfNeighbours } from './neighbours.js';
+import { CacheEvents } from './observe/events.js';
+
+const runtimes = new WeakMap<ApplicationConfig, CachingRuntime>();
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<CachingModuleOptions>({ moduleName: 'Caching' })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createCachingOptions')
+    .setExtras<CachingModuleExtras>({ cacheManager: true }, (definition, { cacheManager }) => ({
+      ...definition,
+      global: true,
+      ...(cacheManager !== false && {
+        providers: [...(definition.providers ?? []), cacheManagerProvider()],
+        exports: [...(definition.exports ?? []), CACHE_MANAGER],
+      }),
+    }))
+    .build();
+
+function cacheManagerProvider(): Provider {
+  return {
+    provide: CACHE_MANAGER,
+    inject: [CachingRuntime],
+    useFactory: ({ store, clock, options }: CachingRuntime) =>
+      createCacheManager(store, clock, options.namespace, options.ttl),
+  };
+}
+
+const runtimeProvider: Provider = {
+  provide: CachingRuntime,
+  inject: [ApplicationConfig, MODULE_OPTIONS_TOKEN, { token: CACHE_CLOCK, optional: true }],
+  useFactory: (application: ApplicationConfig, given: CachingModuleOptions, clock: Clock = systemClock) => {
+    const present = runtimes.get(application);
+    if (present === undefined) {
+      const runtime = new CachingRuntime(resolveOptions(given), clock);
+      runtimes.set(application, runtime);
+      return runtime;
+    }
+    if (isDeepStrictEqual(present.options.policy, given ?? {})) return present;
+    throw new CachingConfigError(
+      'forRoot',
+      'called twice with different options',
+      'one set of options per application',
+    );
+  },
+};
+
+/**
+ * Server-side response caching. Import it once, in the root module; it is global.
+ *
+ * @example
+ * @Module({ imports: [CachingModule.forRoot({ ttl: '5m' })] })
+ * export class AppModule {}
+ *
+ * @example
+ * CachingModule.forRootAsync({
+ *   inject: [ConfigService],
+ *   useFactory: (config: ConfigService) => ({ ttl: config.getOrThrow('CACHE_TTL') }),
+ * })
+ */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    runtimeProvider,
+    CacheContext as never,
+    {
+      provide: CacheEvictionService,
+      inject: [CachingRuntime],
+      useFactory: (runtime: CachingRuntime) =>
+        new CacheEvictionService({
+          evict: (tags) => runtime.cache.evict(tags),
+          routes: () => runtime.routes,
+        }),
+    },
+    {
+      provide: CacheEvents,
+      inject: [CachingRuntime],
+      useFactory: (runtime: CachingRuntime) => runtime.events,
+    },
+  ],
+  exports: [CacheContext as never, CacheEvictionService, CacheEvents],
+})
+export class CachingModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+  readonly #isFirst: boolean;
+
+  constructor(
+    @Inject(CachingRuntime) private readonly runtime: CachingRuntime,
+    @Inject(ApplicationConfig) application: ApplicationConfig,
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+    @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
+    @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
+  ) {
+    super();
+    this.#isFirst = !application.getGlobalInterceptors().includes(runtime.interceptor);
+    if (!this.#isFirst) return;
+    // In the constructor, as this comes before every APP_INTERCEPTOR and `app.useGlobalInterceptors`: outermost.
+    application.useGlobalInterceptors(runtime.interceptor);
+    // Emits at once where the adapter is there, or when a test creates its application from the compiled module.
+    host.init$.subscribe(() => {
+      if (host.httpAdapter) runtime.useAdapter(host.httpAdapter);
+    });
+  }
+
+  /**
+   * Registers the cache with these options. All are optional.
+   *
+   * @throws CachingConfigError when the application starts, naming the field
+   */
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** As `forRoot`, with options from `useFactory`, `useClass` or `useExisting` (`createCachingOptions()`). */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+
+  onModuleInit(): void {
+    if (!this.#isFirst) return;
+    this.runtime.start(this.discovery, this.scanner);
+    warnOfNeighbours(this.discovery, this.scanner, (message) => this.runtime.logger.warn(message));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.#isFirst) await this.runtime.close();
+  }
+}

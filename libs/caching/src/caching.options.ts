@@ -1,0 +1,263 @@
+import { CachingConfigError } from './caching.errors.js';
+import type { CacheStore } from './stores/store.js';
+import { MEMORY_DEFAULTS } from './stores/memory.store.js';
+import { type Duration, DURATION_RULE, toMilliseconds } from './duration.js';
+import type { ResponseFilter } from './http/response-filter.js';
+import type { KeyStrategy } from './http/key-strategy.js';
+import type { RequestView } from './http/request-view.js';
+
+/** A callback about a request: at once or with a promise. */
+export type RequestCallback<T> = (request: RequestView) => T | Promise<T>;
+
+/** Whose response it is: everybody's, or the principal's whose id the callback returns. */
+export type CacheScope = 'public' | RequestCallback<string | number | bigint | null | undefined>;
+
+/** Statuses to store, or each with a time to live of its own. What is given replaces the default. */
+export type CacheStatuses = readonly number[] | Readonly<Record<number, Duration>>;
+
+/** What both the module and a route can say. A route's fields win one by one. */
+export interface CachePolicyOptions {
+  /** How long a response is served from the cache. Default `'5m'`. More than 0 and at most `'365d'`. */
+  ttl?: Duration;
+  /** What the response varies on beside method, route, path and principal. Default `query()`. */
+  key?: KeyStrategy | readonly KeyStrategy[];
+  /** Whose response it is. Default: nobody's known, so requests with credentials bypass the cache. */
+  scope?: CacheScope;
+  /** Statuses that are stored. Default 200 and 203, and 201 for a POST. */
+  statuses?: CacheStatuses;
+  /** Keeps only the responses for which it returns true; sees status, headers and body as sent. */
+  filter?: ResponseFilter;
+  /** True: this request neither reads nor writes the cache. */
+  unless?: RequestCallback<boolean>;
+  /** True: this request runs the handler, and its response replaces what is stored. */
+  refresh?: RequestCallback<boolean>;
+  /** The largest body that is stored, in bytes. Default 1 MiB. */
+  maxEntryBytes?: number;
+  /** Joins the key: another version starts from nothing. Default `''`. */
+  version?: string;
+}
+
+/** Options of `CachingModule.forRoot`. All are optional. */
+export interface CachingModuleOptions extends CachePolicyOptions {
+  /** Keeps this application's keys apart from others' in the same store. Default `'cache'`. */
+  namespace?: string;
+  /** Default `true`. `false`: nothing is read, stored or kept; decorators and services stay usable. */
+  enabled?: boolean;
+  /** Every GET is cached unless it says `@NoCache()`. Default `false`: only what says `@CacheView()`. */
+  cacheAll?: boolean;
+  /** Who sent a request, as far as the application knows. Default `req.user`. */
+  principal?: RequestCallback<unknown>;
+  /** Names of the cookies that identify somebody; `'*'` for all. Default `'*'`. */
+  credentialCookies?: '*' | readonly string[];
+  /** Bounds of the default store: `maxBytes` (default 64 MiB) and `maxEntries` (default 100,000). */
+  memory?: { maxBytes?: number; maxEntries?: number };
+  /** Where entries live. Default `memory()`. */
+  store?: CacheStore;
+  /** How long a request waits for the store, all its look-ups together. Default `'100ms'`. */
+  storeTimeout?: Duration;
+  /** How long after its start a fill is waited for by requests of the same key. Default `'30s'`. */
+  coalesceTimeout?: Duration;
+  /** `Cache-Status` and `X-Cache` on responses of cached routes. Default `true`. */
+  debugHeaders?: boolean;
+}
+
+/** Options that decide what the module provides, so they stand beside `useFactory` in `forRootAsync`. */
+export interface CachingModuleExtras {
+  /** Provide `CACHE_MANAGER` on the same store. Default `true`; `false` where the application registers its own. */
+  cacheManager?: boolean;
+}
+
+/** For `forRootAsync({ useClass })` and `useExisting`. */
+export interface CachingOptionsFactory {
+  createCachingOptions(): CachingModuleOptions | Promise<CachingModuleOptions>;
+}
+
+export const CACHE_CLOCK = Symbol('nestjs-caching.clock');
+
+/** Options with their defaults, durations in milliseconds. */
+export interface ResolvedOptions extends Required<
+  Pick<CachingModuleOptions, 'namespace' | 'enabled' | 'cacheAll' | 'credentialCookies' | 'debugHeaders'>
+> {
+  readonly policy: CachePolicyOptions;
+  readonly ttl: number;
+  readonly storeTimeout: number;
+  readonly coalesceTimeout: number;
+  readonly maxEntryBytes: number;
+  readonly memory: { readonly maxBytes: number; readonly maxEntries: number };
+  readonly store: CacheStore | undefined;
+  readonly principal: RequestCallback<unknown> | undefined;
+  /** Things that work but are probably not meant. */
+  readonly warnings: readonly string[];
+}
+
+export const DEFAULTS = {
+  ttl: '5m',
+  namespace: 'cache',
+  maxEntryBytes: 1024 * 1024,
+  storeTimeout: '100ms',
+  coalesceTimeout: '30s',
+} as const;
+
+const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
+  ttl: true,
+  key: true,
+  scope: true,
+  statuses: true,
+  filter: true,
+  unless: true,
+  refresh: true,
+  maxEntryBytes: true,
+  version: true,
+  namespace: true,
+  enabled: true,
+  cacheAll: true,
+  principal: true,
+  credentialCookies: true,
+  memory: true,
+  store: true,
+  storeTimeout: true,
+  coalesceTimeout: true,
+  debugHeaders: true,
+};
+
+/**
+ * Fills in the defaults, field by field.
+ *
+ * @throws CachingConfigError naming the field, what was given and what is allowed
+ */
+export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOptions {
+  if (typeof given !== 'object' || given === null)
+    throw new CachingConfigError('options', given, 'an object');
+  checkNames(given, FIELDS, 'CachingModule');
+  const warnings: string[] = [];
+  checkPolicy(given, 'CachingModule', warnings);
+  const { namespace = DEFAULTS.namespace, credentialCookies = '*', memory = {}, store, principal } = given;
+  if (typeof namespace !== 'string' || !/^[\w.-]{1,64}$/.test(namespace)) {
+    throw new CachingConfigError('namespace', namespace, '1 to 64 letters, digits, "_", "." or "-"');
+  }
+  if (credentialCookies !== '*' && !isListOf(credentialCookies, 'string')) {
+    throw new CachingConfigError('credentialCookies', credentialCookies, "'*' or a list of cookie names");
+  }
+  checkType('principal', principal, 'function', 'CachingModule');
+  for (const field of ['enabled', 'cacheAll', 'debugHeaders'] as const) {
+    checkType(field, given[field], 'boolean', 'CachingModule');
+  }
+  if (store !== undefined && typeof store.lookup !== 'function') {
+    throw new CachingConfigError('store', store, 'a store, e.g. memory()');
+  }
+  if (typeof memory !== 'object' || memory === null)
+    throw new CachingConfigError('memory', memory, 'an object');
+  checkNames(memory, { maxBytes: true, maxEntries: true }, 'CachingModule', 'memory.');
+  return {
+    policy: given,
+    namespace,
+    credentialCookies,
+    principal,
+    store,
+    warnings,
+    enabled: given.enabled ?? true,
+    cacheAll: given.cacheAll ?? false,
+    debugHeaders: given.debugHeaders ?? true,
+    ttl: duration('ttl', given.ttl ?? DEFAULTS.ttl, 'CachingModule', []),
+    storeTimeout: duration('storeTimeout', given.storeTimeout ?? DEFAULTS.storeTimeout, 'CachingModule', []),
+    coalesceTimeout: duration(
+      'coalesceTimeout',
+      given.coalesceTimeout ?? DEFAULTS.coalesceTimeout,
+      'CachingModule',
+      [],
+    ),
+    maxEntryBytes: given.maxEntryBytes ?? DEFAULTS.maxEntryBytes,
+    memory: {
+      maxBytes: wholeNumber('memory.maxBytes', memory.maxBytes ?? MEMORY_DEFAULTS.maxBytes),
+      maxEntries: wholeNumber('memory.maxEntries', memory.maxEntries ?? MEMORY_DEFAULTS.maxEntries),
+    },
+  };
+}
+
+/** Checks the fields that the module and routes share. */
+export function checkPolicy(given: CachePolicyOptions, where: string, warnings: string[]): void {
+  const { ttl, key, scope, statuses, maxEntryBytes, version } = given;
+  if (ttl !== undefined) duration('ttl', ttl, where, warnings);
+  for (const field of ['filter', 'unless', 'refresh'] as const)
+    checkType(field, given[field], 'function', where);
+  checkType('version', version, 'string', where);
+  if (scope !== undefined && scope !== 'public')
+    checkType('scope', scope, 'function', where, "'public' or a function");
+  const strategies = key === undefined ? [] : Array.isArray(key) ? (key as unknown[]) : [key];
+  if (key !== undefined && (strategies.length === 0 || !strategies.every(isStrategy))) {
+    throw new CachingConfigError(
+      'key',
+      key,
+      'path(), query(), jsonBody(), …, a function, or a list of these',
+      where,
+    );
+  }
+  if (maxEntryBytes !== undefined) wholeNumber('maxEntryBytes', maxEntryBytes, where);
+  if (statuses !== undefined) checkStatuses(statuses, where, warnings);
+}
+
+function isStrategy(item: unknown): boolean {
+  return typeof item === 'function' || (typeof item === 'object' && item !== null && 'part' in item);
+}
+
+function checkStatuses(statuses: unknown, where: string, warnings: string[]): void {
+  if (typeof statuses !== 'object' || statuses === null) {
+    throw new CachingConfigError('statuses', statuses, 'a list of statuses, or a duration by status', where);
+  }
+  const listed: unknown[] = Array.isArray(statuses) ? statuses : Object.keys(statuses).map(Number);
+  for (const status of listed) {
+    // 206 and 304 describe other responses than they are; 1xx are never final.
+    const fits = Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 599;
+    if (!fits || status === 206 || status === 304) {
+      throw new CachingConfigError(
+        'statuses',
+        status,
+        'final statuses from 200 to 599 but 206 and 304',
+        where,
+      );
+    }
+  }
+  if (Array.isArray(statuses)) return;
+  for (const [status, ttl] of Object.entries(statuses)) duration(`statuses.${status}`, ttl, where, warnings);
+}
+
+/** Milliseconds of a duration that a user wrote. */
+export function duration(field: string, given: unknown, where: string, warnings: string[]): number {
+  const milliseconds = toMilliseconds(given);
+  if (milliseconds === undefined) throw new CachingConfigError(field, given, DURATION_RULE, where);
+  if (typeof given === 'number' && given < 1000) {
+    warnings.push(
+      `${where}: option "${field}" is ${given}, which is ${given} milliseconds. Write '${given}s' for seconds.`,
+    );
+  }
+  return milliseconds;
+}
+
+function wholeNumber(field: string, given: unknown, where = 'CachingModule'): number {
+  if (!Number.isSafeInteger(given) || (given as number) < 1) {
+    throw new CachingConfigError(field, given, 'a whole number of at least 1', where);
+  }
+  return given as number;
+}
+
+function checkType(field: string, given: unknown, type: string, where: string, allowed = `a ${type}`): void {
+  if (given !== undefined && typeof given !== type)
+    throw new CachingConfigError(field, given, allowed, where);
+}
+
+export function checkNames(given: object, known: object, where: string, prefix = ''): void {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(known, name)) {
+      throw new CachingConfigError(
+        prefix + name,
+        'unknown',
+        `one of ${Object.keys(known).join(', ')}`,
+        where,
+      );
+    }
+  }
+}
+
+function isListOf(value: unknown, type: string): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === type);
+}

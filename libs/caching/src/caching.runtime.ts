@@ -1,0 +1,97 @@
+import { Logger, type Type } from '@nestjs/common';
+import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import type { Clock } from './cache/clock.js';
+import { ViewCache } from './cache/view-cache.js';
+import type { ResolvedOptions } from './caching.options.js';
+import { contextDecoratorFactory } from './cache-context.js';
+import { BypassWarnings } from './http/bypass-warnings.js';
+import { CacheEvictor } from './http/cache-evictor.js';
+import { ExpressPlatform } from './http/platform/express-platform.js';
+import { type FastifyInstance, FastifyPlatform } from './http/platform/fastify-platform.js';
+import { type HttpPlatform, type ReplyingAdapter, wrapAdapter } from './http/platform/platform.js';
+import { RouteTable } from './http/route-table.js';
+import { ViewServer } from './http/view-server.js';
+import { CacheEvents } from './observe/events.js';
+import type { CacheStore } from './stores/store.js';
+import { MemoryStore } from './stores/memory.store.js';
+import { type InterceptorParts, ViewCacheInterceptor } from './view-cache.interceptor.js';
+
+/**
+ * Everything the module builds, once per application however often it is imported: two caches would evict from one
+ * and serve from the other.
+ */
+export class CachingRuntime {
+  readonly logger = new Logger('CachingModule');
+  readonly events = new CacheEvents((error) => this.logger.error(error));
+  readonly store: CacheStore;
+  readonly cache: ViewCache;
+  readonly interceptor = new ViewCacheInterceptor(() => this.#parts);
+  #routes: RouteTable = new RouteTable();
+  #platform: HttpPlatform | undefined;
+  #parts: InterceptorParts | undefined;
+
+  constructor(
+    readonly options: ResolvedOptions,
+    readonly clock: Clock,
+  ) {
+    const { store, memory, storeTimeout, coalesceTimeout } = options;
+    this.store = store ?? new MemoryStore({ ...memory, clock });
+    this.cache = new ViewCache({
+      store: this.store,
+      clock,
+      events: this.events,
+      storeTimeout,
+      coalesceTimeout,
+    });
+    for (const warning of options.warnings) this.logger.warn(warning);
+  }
+
+  get routes(): RouteTable {
+    return this.#routes;
+  }
+
+  /** As soon as Nest has an HTTP adapter: hooks of ours must come before the application's own. */
+  useAdapter(adapter: ReplyingAdapter): void {
+    const type = adapter.getType();
+    if (type === 'express') this.#platform = new ExpressPlatform();
+    else if (type === 'fastify')
+      this.#platform = new FastifyPlatform(adapter.getInstance() as FastifyInstance);
+    else {
+      this.logger.warn(
+        `Responses are not cached on the platform "${type}": only Express and Fastify are known.`,
+      );
+      return;
+    }
+    wrapAdapter(adapter, this.#platform);
+  }
+
+  /** Once all modules are there: finds the routes. */
+  start(discovery: DiscoveryService, scanner: MetadataScanner): void {
+    const { options, logger } = this;
+    this.#routes = RouteTable.build({
+      controllers: discovery.getControllers(),
+      methodsOf: (controller: Type) => scanner.getAllMethodNames(controller.prototype as object),
+      options,
+      ownDecorators: new Set([contextDecoratorFactory]),
+      warn: (message) => logger.warn(message),
+    });
+    if (!options.enabled || this.#platform === undefined) return;
+    const warnings = new BypassWarnings((message) => logger.warn(message));
+    this.#parts = {
+      routes: this.#routes,
+      platform: this.#platform,
+      views: new ViewServer(this.cache, this.clock, this.events, options, (policy, reason) =>
+        warnings.note(policy.route, reason),
+      ),
+      evictor: new CacheEvictor(
+        (tags) => this.cache.evict(tags),
+        (controller, method) =>
+          this.#routes.named(controller, method)?.site.name ?? `${controller.name}.${method}`,
+      ),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.store.close?.();
+  }
+}

@@ -1,0 +1,78 @@
+import 'reflect-metadata';
+import { applyDecorators, SetMetadata, type Type } from '@nestjs/common';
+import type { CachePolicyOptions, RequestCallback } from './caching.options.js';
+import type { Duration } from './duration.js';
+
+export const CACHE_VIEW = 'nestjs-caching:view';
+export const NO_CACHE = 'nestjs-caching:no-cache';
+export const CACHE_EVICT = 'nestjs-caching:evict';
+
+/** Tags, or a function of the request that returns them. */
+export type CacheTags = readonly string[] | RequestCallback<readonly string[]>;
+
+/** What `@CacheView` takes beside what the module can say for all routes. */
+export interface CacheViewOptions extends CachePolicyOptions {
+  /** Request headers whose values join the key. A short way to write `headers(...)` beside the default key. */
+  vary?: readonly string[];
+  /** Labels to evict by: at most 256, each of 1 to 256 characters. */
+  tags?: CacheTags;
+  /** States that the author has looked at everything the handler reads, so it need not be covered by the key. */
+  inputs?: 'reviewed';
+}
+
+/**
+ * Caches the responses of a GET handler, or of all GET handlers of a controller. A method's fields win over its
+ * controller's, and those over the module's, one by one. On any other method it needs a key that reads the body.
+ *
+ * @param options a time to live (milliseconds, or `'30s'`, `'5m'`, …), or an object; default the module's options
+ * @example
+ * @Get() @CacheView('1m') list() {}
+ * @Get(':id') @CacheView({ ttl: '1h', tags: ({ params }) => [`book:${params.id}`] }) one() {}
+ */
+export function CacheView(options: Duration | CacheViewOptions = {}): ClassDecorator & MethodDecorator {
+  return SetMetadata(CACHE_VIEW, typeof options === 'object' ? options : { ttl: options });
+}
+
+/**
+ * Keeps a handler, or all handlers of a controller, out of the cache. It wins over `cacheAll` and over a
+ * controller's `@CacheView`.
+ *
+ * @example
+ * @Get('now') @NoCache() now() {}
+ */
+export function NoCache(): ClassDecorator & MethodDecorator {
+  return applyDecorators(SetMetadata(NO_CACHE, true));
+}
+
+/** What a successful request evicts. Several fields add up. */
+export interface CacheEvictOptions {
+  /** Everything that carries one of these tags. */
+  tags?: CacheTags;
+  /** Every response of these full public paths; `:name` takes the request's own path parameter. */
+  paths?: readonly string[];
+  /** Every response of these handlers. */
+  routes?: readonly (readonly [controller: Type, method: string])[];
+  /** Every response of every handler. */
+  all?: boolean;
+  /** Evict only where this returns true. */
+  when?: RequestCallback<boolean>;
+}
+
+/**
+ * Evicts after the handler succeeded (2xx or 3xx) and before its reply reaches the client, so that whoever reads
+ * after the reply sees what was written. On a controller it counts for its handlers that write (not GET or HEAD)
+ * and have none of their own.
+ *
+ * @example
+ * @Post() @CacheEvict({ tags: ({ body }) => ['books', `book:${body.name}`] }) add() {}
+ * @Delete(':id') @CacheEvict({ paths: ['/books/:id', '/books'] }) remove() {}
+ * @Post('import') @CacheEvict('books', 'authors') import() {}
+ */
+export function CacheEvict(...tags: readonly string[]): ClassDecorator & MethodDecorator;
+export function CacheEvict(options: CacheEvictOptions): ClassDecorator & MethodDecorator;
+export function CacheEvict(
+  ...given: readonly (string | CacheEvictOptions)[]
+): ClassDecorator & MethodDecorator {
+  const [first] = given;
+  return SetMetadata(CACHE_EVICT, typeof first === 'object' ? first : { tags: given });
+}

@@ -1,0 +1,96 @@
+import type { ServerResponse } from 'node:http';
+import { type CallHandler, Logger, StreamableFile, type Type } from '@nestjs/common';
+import { concat, defer, EMPTY, from, ignoreElements, type Observable, tap } from 'rxjs';
+import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
+import { CacheStoreError } from '../caching.errors.js';
+import { type EvictPolicy, evictedTags } from './evict-policy.js';
+import { holdEnd } from './platform/platform.js';
+import type { RequestView } from './request-view.js';
+
+/**
+ * Evicts what a handler's success changes: after the handler, before the end of its reply. Where the end of the
+ * handler's work is the end of the reply (`@Res()`, streams), that end is held until the eviction is done.
+ */
+export class CacheEvictor {
+  readonly #logger = new Logger('CachingModule');
+
+  constructor(
+    private readonly evict: (tags: readonly string[]) => MaybePromise<unknown>,
+    private readonly nameOf: (controller: Type, method: string) => string,
+  ) {}
+
+  after(
+    policy: EvictPolicy,
+    request: RequestView,
+    response: ServerResponse,
+    next: CallHandler,
+  ): Observable<unknown> {
+    const evictOnce = this.#once(policy, request, response);
+    if (policy.site.rawHandler) holdEnd(response, () => this.#logged(evictOnce));
+    let last: unknown;
+    const handled = next.handle().pipe(
+      tap({
+        next: (value) => (last = value),
+        // The client left and Nest tore the handler down: what it had begun to write may be written.
+        unsubscribe: () => void this.#logged(evictOnce),
+      }),
+    );
+    const finish = defer(() => {
+      if (policy.site.rawHandler) return EMPTY;
+      if (isStreamed(last)) {
+        holdEnd(response, () => this.#logged(evictOnce));
+        return EMPTY;
+      }
+      const evicting = evictOnce();
+      return isPromiseLike(evicting) ? from(evicting).pipe(ignoreElements()) : EMPTY;
+    });
+    return concat(handled, finish);
+  }
+
+  #once(policy: EvictPolicy, request: RequestView, response: ServerResponse): () => MaybePromise<void> {
+    let isDone = false;
+    return () => {
+      if (isDone || response.statusCode >= 400) return undefined;
+      isDone = true;
+      return chain(evictedTags(policy, request, this.nameOf), (tags) => {
+        if (tags.length === 0) return undefined;
+        // The write has succeeded: that the store could not be told is an event, not the request's failure.
+        return ignoringStore(() => this.evict(tags));
+      });
+    };
+  }
+
+  /** Too late to fail the request: what went wrong in a user's callback is logged instead. */
+  #logged(evictOnce: () => MaybePromise<void>): MaybePromise<void> {
+    const log = (error: unknown): void => this.#logger.error(error);
+    try {
+      const evicting = evictOnce();
+      return isPromiseLike(evicting) ? evicting.then(undefined, log) : undefined;
+    } catch (error) {
+      return log(error);
+    }
+  }
+}
+
+function ignoringStore(evict: () => MaybePromise<unknown>): MaybePromise<void> {
+  const tolerate = (error: unknown): void => {
+    if (!(error instanceof CacheStoreError)) throw error;
+  };
+  try {
+    const evicting = evict();
+    return isPromiseLike(evicting) ? evicting.then(() => undefined, tolerate) : undefined;
+  } catch (error) {
+    return tolerate(error);
+  }
+}
+
+function isStreamed(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return (
+    value instanceof StreamableFile ||
+    ['pipe', 'getReader'].some(
+      (method) => typeof (value as Record<string, unknown>)[method] === 'function',
+    ) ||
+    Symbol.asyncIterator in value
+  );
+}

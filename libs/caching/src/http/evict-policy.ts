@@ -1,0 +1,96 @@
+import type { Type } from '@nestjs/common';
+import { chain, type MaybePromise } from '../cache/maybe-promise.js';
+import { CacheCallbackError, CachingConfigError } from '../caching.errors.js';
+import { checkNames } from '../caching.options.js';
+import type { CacheEvictOptions } from '../decorators.js';
+import { callUser } from './key-builder.js';
+import type { RequestView } from './request-view.js';
+import { callTags, checkTags, type RouteSite } from './route-policy.js';
+import { ALL_VIEWS, pathTag, routeTag, userTag } from './route-tags.js';
+
+/** What a handler's success evicts. */
+export interface EvictPolicy {
+  readonly site: RouteSite;
+  readonly options: CacheEvictOptions;
+}
+
+const FIELDS: Readonly<Record<keyof CacheEvictOptions, true>> = {
+  tags: true,
+  paths: true,
+  routes: true,
+  all: true,
+  when: true,
+};
+
+/** @throws CachingConfigError naming the route and the field */
+export function checkEvict(
+  options: CacheEvictOptions,
+  site: RouteSite,
+  isController: (controller: Type) => boolean,
+): EvictPolicy {
+  const where = `@CacheEvict of ${site.name}`;
+  checkNames(options, FIELDS, where);
+  const { tags, paths, routes, all, when } = options;
+  checkTags(tags, where);
+  if (when !== undefined && typeof when !== 'function')
+    throw new CachingConfigError('when', when, 'a function', where);
+  if (all !== undefined && typeof all !== 'boolean')
+    throw new CachingConfigError('all', all, 'true or false', where);
+  if (paths !== undefined && !(Array.isArray(paths) && paths.every((path) => String(path).startsWith('/')))) {
+    throw new CachingConfigError('paths', paths, "a list of full paths such as '/books/:name'", where);
+  }
+  for (const [controller, method] of routes ?? []) {
+    if (!isController(controller) || typeof controller.prototype[method] !== 'function') {
+      const given = `${controller?.name ?? String(controller)}.${method}`;
+      throw new CachingConfigError('routes', given, '[Controller, method] pairs of this application', where);
+    }
+  }
+  if (
+    !all &&
+    !paths?.length &&
+    !routes?.length &&
+    (Array.isArray(tags) ? tags.length === 0 : tags === undefined)
+  ) {
+    throw new CachingConfigError('tags', tags, 'something to evict: tags, paths, routes or all', where);
+  }
+  return { site, options };
+}
+
+/**
+ * The tags that a request evicts; none where `when` says no.
+ *
+ * @param nameOf the unique name of a handler
+ */
+export function evictedTags(
+  { site, options }: EvictPolicy,
+  request: RequestView,
+  nameOf: (controller: Type, method: string) => string,
+): MaybePromise<readonly string[]> {
+  const { tags, paths = [], routes = [], all, when } = options;
+  const collect = (): MaybePromise<readonly string[]> =>
+    chain(tags === undefined ? [] : callTags(tags, site.name, request), (own) => [
+      ...own.map(userTag),
+      ...paths.map((template) => pathTag(fillTemplate(template, request.params, site.name))),
+      ...routes.map(([controller, method]) => routeTag(nameOf(controller, method))),
+      ...(all ? [ALL_VIEWS] : []),
+    ]);
+  if (when === undefined) return collect();
+  return chain(
+    callUser('when', site.name, () => when(request)),
+    (wanted) => (wanted ? collect() : []),
+  );
+}
+
+function fillTemplate(template: string, params: Readonly<Record<string, unknown>>, route: string): string {
+  return template.replace(/:([A-Za-z_$][\w$]*)/g, (_whole, name: string) => {
+    const value = params[name];
+    if (value === undefined) {
+      throw new CacheCallbackError(
+        'paths',
+        route,
+        `needs the path parameter ":${name}", which the request does not have`,
+      );
+    }
+    return encodeURIComponent(String(value));
+  });
+}

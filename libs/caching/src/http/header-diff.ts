@@ -1,0 +1,77 @@
+import type { OutgoingHttpHeader } from 'node:http';
+import type { HeaderField } from '../cache/entry.js';
+
+/** Response headers by lower-case name. */
+export type HeaderBag = Readonly<Record<string, OutgoingHttpHeader | undefined>>;
+
+export interface HeaderDiff {
+  readonly headers: readonly HeaderField[];
+  readonly listMembers: readonly HeaderField[];
+  readonly removed: readonly string[];
+}
+
+/** Fields whose members middleware and handlers add to each other's. */
+const LIST_FIELDS = new Set(['vary', 'link']);
+
+/** Fields about one connection or one message, never about the response itself (RFC 9110 §7.6.1, RFC 9111 §3.1). */
+const NOT_STORED = new Set([
+  'connection',
+  'date',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * What a response gained over what it had when the interceptor started. Only that is stored: the rest was set by
+ * middleware and hooks for the request at hand, and they run on hits too.
+ *
+ * @param names the names of `after` as they are spelt on the wire, in their order
+ */
+export function diffHeaders(before: HeaderBag, after: HeaderBag, names: readonly string[]): HeaderDiff {
+  const headers: HeaderField[] = [];
+  const listMembers: HeaderField[] = [];
+  const connection = listOf(after.connection);
+  for (const name of names) {
+    const field = name.toLowerCase();
+    const value = after[field];
+    if (value === undefined || NOT_STORED.has(field) || connection.includes(field)) continue;
+    const old = before[field];
+    if (old !== undefined && isSame(old, value)) continue;
+    if (old !== undefined && LIST_FIELDS.has(field)) {
+      const known = listOf(old);
+      const added = String(value)
+        .split(',')
+        .map((member) => member.trim())
+        .filter((member) => !known.includes(member.toLowerCase()));
+      if (known.every((member) => listOf(value).includes(member))) {
+        if (added.length > 0) listMembers.push([name, added.join(', ')]);
+        continue;
+      }
+    }
+    headers.push([name, Array.isArray(value) ? [...value] : String(value)]);
+  }
+  const removed = Object.keys(before).filter(
+    (field) => after[field] === undefined && before[field] !== undefined,
+  );
+  return { headers, listMembers, removed };
+}
+
+/** The members of a list field, in lower case. */
+export function listOf(value: OutgoingHttpHeader | undefined): string[] {
+  if (value === undefined) return [];
+  return String(value)
+    .split(',')
+    .map((member) => member.trim().toLowerCase())
+    .filter((member) => member !== '');
+}
+
+export function isSame(a: OutgoingHttpHeader | undefined, b: OutgoingHttpHeader | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && String(a) === String(b));
+}

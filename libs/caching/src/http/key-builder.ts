@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { CacheCallbackError, describe } from '../caching.errors.js';
+import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
+import type { ViewKey } from '../cache/view-cache.js';
+import {
+  component,
+  custom,
+  type KeyBypass,
+  type KeyStrategy,
+  type NamedKeyStrategy,
+} from './key-strategy.js';
+import { type RequestView, splitTarget } from './request-view.js';
+
+/** Keys longer than this are hashed. */
+const MAX_KEY_LENGTH = 512;
+
+/** URLs per route whose part of the key is remembered: a hot URL is parsed and sorted once. */
+const MEMO_SIZE = 1_000;
+
+/** Longer URLs are not remembered: a thousand of them should not cost more than a megabyte or two. */
+const MEMO_URL_LENGTH = 1_024;
+
+export interface KeyBuilderOptions {
+  readonly namespace: string;
+  readonly version: string;
+  /** Names the handler; unique in the application. */
+  readonly route: string;
+  readonly method: string;
+  /** Whether responses belong to a principal. */
+  readonly scoped: boolean;
+  readonly strategies: readonly KeyStrategy[];
+}
+
+/**
+ * Makes the key of a request for one route: method, route, path, what its strategies say, and the principal.
+ * Every component stands behind its length, so no two different lists of components make one text.
+ */
+export class KeyBuilder {
+  readonly #route: string;
+  readonly #prefix: string;
+  readonly #namespace: string;
+  readonly #scoped: boolean;
+  readonly #byUrl: readonly NamedKeyStrategy[];
+  readonly #byRequest: readonly NamedKeyStrategy[];
+  readonly #byHeader: readonly NamedKeyStrategy[];
+  #memo: LRUCache<string, string> | undefined;
+
+  constructor({ namespace, version, route, method, scoped, strategies }: KeyBuilderOptions) {
+    this.#route = route;
+    this.#namespace = namespace;
+    this.#scoped = scoped;
+    this.#prefix = [version, method, route, scoped ? 'scoped' : 'public'].map(component).join('');
+    const named = strategies.map((strategy) =>
+      typeof strategy === 'function' ? custom(strategy) : strategy,
+    );
+    this.#byUrl = named.filter(({ source }) => source === 'url');
+    this.#byRequest = named.filter(({ source }) => source === 'other');
+    this.#byHeader = named.filter(({ source }) => source === 'header');
+  }
+
+  /** @param principal who the response is for; `undefined` is the anonymous principal of a scoped route */
+  build(request: RequestView, principal: string | undefined): MaybePromise<ViewKey | KeyBypass> {
+    const base = this.#urlPart(request);
+    if (this.#byRequest.length === 0 && this.#byHeader.length === 0 && !this.#scoped) {
+      return { route: this.#route, key: base };
+    }
+    const scope = this.#scoped ? (principal === undefined ? '-' : component(principal)) : '';
+    return chain(this.#parts(this.#byRequest, request), (own) => {
+      if (typeof own !== 'string') return own;
+      return chain(this.#parts(this.#byHeader, request), (byHeader) => {
+        if (typeof byHeader !== 'string') return byHeader;
+        const url = this.#text(base + scope + own);
+        if (this.#byHeader.length === 0) return { route: this.#route, key: url };
+        return { route: this.#route, key: this.#text(base + scope + own + byHeader), variantOf: url };
+      });
+    });
+  }
+
+  /** The part that depends on the target only, remembered by its raw text. */
+  #urlPart(request: RequestView): string {
+    const { url, originalUrl } = request;
+    if (url !== originalUrl || url.length > MEMO_URL_LENGTH)
+      return this.#makeUrlPart(request, url, originalUrl);
+    this.#memo ??= new LRUCache({ max: MEMO_SIZE });
+    let part = this.#memo.get(url);
+    if (part === undefined) this.#memo.set(url, (part = this.#makeUrlPart(request, url, originalUrl)));
+    return part;
+  }
+
+  #makeUrlPart(request: RequestView, url: string, originalUrl: string): string {
+    let text = this.#prefix + component(splitTarget(url).path);
+    for (const strategy of this.#byUrl) text += component(strategy.part(request) as string);
+    // Middleware rewrote the target after the client sent it: a handler may read either.
+    if (url !== originalUrl) text += component(originalUrl);
+    return this.#byRequest.length + this.#byHeader.length > 0 || this.#scoped ? text : this.#text(text);
+  }
+
+  #parts(strategies: readonly NamedKeyStrategy[], request: RequestView): MaybePromise<string | KeyBypass> {
+    if (strategies.length === 0) return '';
+    const parts = strategies.map((strategy) => this.#part(strategy, request));
+    if (!parts.some(isPromiseLike)) return joinParts(parts as (string | KeyBypass)[]);
+    return Promise.all(parts).then(joinParts);
+  }
+
+  #part(strategy: NamedKeyStrategy, request: RequestView): MaybePromise<string | KeyBypass> {
+    if (strategy.covers.custom !== true) return chain(strategy.part(request), withLength);
+    return chain(
+      callUser('key', this.#route, () => strategy.part(request)),
+      (value) => component(this.#customValue(value)),
+    );
+  }
+
+  #customValue(value: unknown): string {
+    if (typeof value === 'string' && value !== '') return `s${value}`;
+    if (
+      (typeof value === 'number' && !Number.isNaN(value)) ||
+      typeof value === 'bigint' ||
+      typeof value === 'boolean'
+    ) {
+      return `v${String(value)}`;
+    }
+    throw new CacheCallbackError(
+      'key',
+      this.#route,
+      `returned ${describe(value)}; allowed: a non-empty string, a number, a bigint or a boolean`,
+    );
+  }
+
+  #text(components: string): string {
+    if (components.length <= MAX_KEY_LENGTH) return `${this.#namespace}:view:${components}`;
+    // The whole of it stands behind the digest: SHA-256 of the text is the key, so another text is another key.
+    return `${this.#namespace}:view:#${createHash('sha256').update(components).digest('base64url')}`;
+  }
+}
+
+function withLength(part: string | KeyBypass): string | KeyBypass {
+  return typeof part === 'string' ? component(part) : part;
+}
+
+function joinParts(parts: readonly (string | KeyBypass)[]): string | KeyBypass {
+  return parts.find((part) => typeof part !== 'string') ?? parts.join('');
+}
+
+/** Calls a user's callback; whatever it throws or rejects with becomes an error that names it and its route. */
+export function callUser<T>(callback: string, route: string, call: () => MaybePromise<T>): MaybePromise<T> {
+  const fail = (cause: unknown): never => {
+    throw new CacheCallbackError(
+      callback,
+      route,
+      `failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        cause,
+      },
+    );
+  };
+  try {
+    const result = call();
+    return isPromiseLike(result) ? result.then((value) => value, fail) : result;
+  } catch (error) {
+    return fail(error);
+  }
+}

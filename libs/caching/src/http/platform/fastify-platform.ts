@@ -1,0 +1,248 @@
+import { PassThrough, pipeline, Readable, Transform } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { StoredResponse } from '../../cache/entry.js';
+import type { VerdictFields } from '../cache-headers.js';
+import type { HeaderBag } from '../header-diff.js';
+import type { FrameworkRequest } from '../request-view.js';
+import type { ViewRecording } from '../view-recording.js';
+import {
+  attachRecording,
+  type FrameworkResponse,
+  hideConditionals,
+  type HttpPlatform,
+  type RecordOptions,
+  wireNames,
+} from './platform.js';
+
+/** The part of Fastify's reply that is used here, so that the library needs no Fastify to compile or to load. */
+interface Reply {
+  readonly raw: ServerResponse;
+  readonly statusCode: number;
+  code(status: number): Reply;
+  header(name: string, value: unknown): Reply;
+  getHeader(name: string): OutgoingHttpHeader | undefined;
+  getHeaders(): OutgoingHttpHeaders;
+  removeHeader(name: string): Reply;
+  hijack(): Reply;
+  send(payload?: unknown): Reply;
+}
+
+type OnSend = (
+  request: unknown,
+  reply: Reply,
+  payload: unknown,
+  done: (error?: unknown, payload?: unknown) => void,
+) => void;
+
+export interface FastifyInstance {
+  addHook(name: 'onSend', hook: OnSend): unknown;
+}
+
+interface Recorded {
+  readonly recording: ViewRecording;
+  readonly restoreConditionals: () => void;
+}
+
+const RECORDED = Symbol('nestjs-caching.recorded');
+const WITHOUT_TYPE = Symbol('nestjs-caching.without-type');
+
+type Marked = ServerResponse & { [RECORDED]?: Recorded; [WITHOUT_TYPE]?: true };
+
+/**
+ * Fastify hands every reply to its `onSend` hooks. Ours is the first of them, added before the application's own,
+ * so it sees the body before compression and before another hook's headers, which act on each hit again.
+ */
+export class FastifyPlatform implements HttpPlatform {
+  readonly name = 'fastify';
+
+  constructor(instance: FastifyInstance) {
+    instance.addHook('onSend', (_request, reply, payload, done) => onSend(reply, payload, done));
+  }
+
+  node(response: FrameworkResponse): ServerResponse {
+    return (response as Reply).raw;
+  }
+
+  setFields(response: FrameworkResponse, fields: VerdictFields): void {
+    for (let at = 0; at < fields.length; at += 2)
+      (response as Reply).header(fields[at] as string, fields[at + 1]);
+  }
+
+  send(
+    _request: FrameworkRequest,
+    response: FrameworkResponse,
+    stored: StoredResponse,
+    fields: VerdictFields,
+  ): void {
+    const reply = response as Reply;
+    if (reply.raw.headersSent || reply.raw.writableEnded) return;
+    if (stored.delivery === 'raw') return sendRaw(reply, stored, fields);
+    reply.code(stored.status);
+    if (stored.statusMessage !== undefined) reply.raw.statusMessage = stored.statusMessage;
+    for (const name of stored.removed) reply.removeHeader(name);
+    for (const [name, value] of stored.headers) reply.header(name, value);
+    for (const [name, value] of stored.listMembers)
+      reply.header(name, joinMembers(reply.getHeader(name), value));
+    this.setFields(reply, fields);
+    // Fastify names a type for a Buffer that has none; the handler's own bytes went without.
+    if (reply.getHeader('content-type') === undefined) (reply.raw as Marked)[WITHOUT_TYPE] = true;
+    reply.send(stored.body);
+  }
+
+  record(request: FrameworkRequest, response: FrameworkResponse, options: RecordOptions): ViewRecording {
+    const reply = response as Reply;
+    const raw = reply.raw as Marked;
+    const recording = options.recording(reply.getHeaders());
+    attachRecording(response, recording);
+    const restoreConditionals = hideConditionals(request.headers);
+    raw[RECORDED] = { recording, restoreConditionals };
+    watchHead(raw, recording);
+    if (options.rawHandler) watchRawBody(raw, recording);
+    raw.once('close', () => {
+      restoreConditionals();
+      if (recording.opened || options.rawHandler) recording.fail();
+    });
+    return recording;
+  }
+}
+
+function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?: unknown) => void): void {
+  const raw = reply.raw as Marked;
+  if (raw[WITHOUT_TYPE] && reply.getHeader('content-type') === 'application/octet-stream') {
+    reply.removeHeader('content-type');
+  }
+  const recorded = raw[RECORDED];
+  if (recorded === undefined || recorded.recording.ended) {
+    done(null, payload);
+    return;
+  }
+  const { recording } = recorded;
+  recorded.restoreConditionals();
+  const headers = reply.getHeaders();
+  recording.open({
+    status: reply.statusCode,
+    statusMessage: raw.statusMessage || undefined,
+    headers,
+    names: Object.keys(headers),
+    delivery: 'framework',
+  });
+  const stream = toReadable(payload);
+  if (stream !== undefined) {
+    done(null, teeInto(recording, stream, raw));
+    return;
+  }
+  recording.push(payload);
+  try {
+    recording.close();
+  } catch (error) {
+    done(error);
+    return;
+  }
+  done(null, payload);
+}
+
+/** The head is the last moment at which later hooks' cookies show and the verdict can be told. */
+function watchHead(raw: ServerResponse, recording: ViewRecording): void {
+  const { writeHead } = raw;
+  raw.writeHead = ((status: number, ...rest: unknown[]) => {
+    const given = (typeof rest[0] === 'string' ? rest[1] : rest[0]) as
+      Record<string, OutgoingHttpHeader> | undefined;
+    if (!recording.opened && !recording.ended) {
+      const headers: HeaderBag = { ...raw.getHeaders(), ...given };
+      recording.open({ status, headers, names: Object.keys(headers), delivery: 'raw' });
+    }
+    recording.noteCookie(given?.['set-cookie'] ?? raw.getHeader('set-cookie'));
+    const fields = recording.fields();
+    for (let at = 0; at < fields.length; at += 2) {
+      if (given !== undefined && !Array.isArray(given))
+        given[(fields[at] as string).toLowerCase()] = fields[at + 1] as string;
+      else raw.setHeader(fields[at] as string, fields[at + 1] as string);
+    }
+    const result: unknown = writeHead.call(raw, status, ...(rest as []));
+    if (recording.closed) recording.settle();
+    return result;
+  }) as typeof writeHead;
+}
+
+/** For handlers that write to node's response themselves, past the `onSend` hooks. */
+function watchRawBody(raw: ServerResponse, recording: ViewRecording): void {
+  const { write, end } = raw;
+  const openRaw = (): void => {
+    if (recording.opened) return;
+    const headers = raw.getHeaders();
+    recording.open({ status: raw.statusCode, headers, names: wireNames(raw), delivery: 'raw' });
+  };
+  raw.write = ((...args: Parameters<typeof write>) => {
+    openRaw();
+    if (recording.delivery === 'raw') recording.push(args[0], args[1]);
+    return write.apply(raw, args);
+  }) as typeof write;
+  raw.end = ((...args: Parameters<typeof end>) => {
+    openRaw();
+    if (recording.delivery === 'raw' && !recording.closed) {
+      const [chunk, encoding] = args as unknown[];
+      if (typeof chunk !== 'function') recording.push(chunk, encoding);
+      recording.close();
+    }
+    end.apply(raw, args);
+    recording.settle();
+    return raw;
+  }) as typeof end;
+}
+
+function sendRaw(reply: Reply, stored: StoredResponse, fields: VerdictFields): void {
+  const { raw } = reply.hijack();
+  for (const name of stored.removed) raw.removeHeader(name);
+  for (const [name, value] of stored.headers) raw.setHeader(name, value);
+  for (const [name, value] of stored.listMembers)
+    raw.setHeader(name, joinMembers(raw.getHeader(name), value));
+  for (let at = 0; at < fields.length; at += 2) raw.setHeader(fields[at] as string, fields[at + 1] as string);
+  raw.statusCode = stored.status;
+  if (stored.statusMessage !== undefined) raw.statusMessage = stored.statusMessage;
+  if (stored.body !== undefined && !raw.hasHeader('content-length'))
+    raw.setHeader('content-length', stored.body.length);
+  raw.end(stored.body);
+}
+
+function joinMembers(present: OutgoingHttpHeader | undefined, added: string | readonly string[]): string {
+  return present === undefined ? String(added) : `${String(present)}, ${String(added)}`;
+}
+
+function toReadable(payload: unknown): Readable | undefined {
+  if (typeof payload !== 'object' || payload === null) return undefined;
+  if (payload instanceof Readable) return payload;
+  if (typeof (payload as Readable).pipe === 'function')
+    return pipeline(payload as Readable, new PassThrough(), ignore);
+  if (typeof (payload as ReadableStream).getReader === 'function')
+    return Readable.fromWeb(payload as ReadableStream);
+  return undefined;
+}
+
+/** The failure of a pipeline reaches its last stream as well, which is where it is dealt with. */
+function ignore(): void {
+  return undefined;
+}
+
+function teeInto(recording: ViewRecording, source: Readable, raw: ServerResponse): Readable {
+  const tee = new Transform({
+    transform(chunk: unknown, encoding, next) {
+      recording.push(chunk, encoding);
+      next(null, chunk);
+    },
+    flush(next) {
+      try {
+        recording.close();
+        // Until the head has left, a later hook may still set a cookie: then `watchHead` settles.
+        if (raw.headersSent) recording.settle();
+        next();
+      } catch (error) {
+        next(error as Error);
+      }
+    },
+  });
+  source.once('error', () => recording.cut());
+  return pipeline(source, tee, (error) => {
+    if (error) recording.fail();
+  });
+}

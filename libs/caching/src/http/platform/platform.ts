@@ -1,0 +1,146 @@
+import type { ServerResponse } from 'node:http';
+import { StreamableFile } from '@nestjs/common';
+import type { StoredResponse } from '../../cache/entry.js';
+import type { MaybePromise } from '../../cache/maybe-promise.js';
+import type { HeaderBag } from '../header-diff.js';
+import type { VerdictFields } from '../cache-headers.js';
+import type { FrameworkRequest } from '../request-view.js';
+import type { ViewRecording } from '../view-recording.js';
+
+/** A framework's own response object. Only the platforms look inside. */
+export type FrameworkResponse = object;
+
+/** The part of Nest's HTTP adapter through which all replies of handlers go. */
+export interface ReplyingAdapter {
+  getType(): string;
+  getInstance(): unknown;
+  reply(response: unknown, body: unknown, statusCode?: number): unknown;
+  render(response: unknown, view: string, options: unknown): unknown;
+  redirect(response: unknown, statusCode: number, url: string): unknown;
+}
+
+export interface RecordOptions {
+  /** The handler answers through `@Res()` and may write past the framework. */
+  readonly rawHandler: boolean;
+  /** Makes the recording, given the fields that the response has already. */
+  readonly recording: (before: HeaderBag) => ViewRecording;
+}
+
+/** What the cache needs from Express or Fastify: the sole user of their requests and responses. */
+export interface HttpPlatform {
+  readonly name: 'express' | 'fastify';
+  /** Records the response to `request` until it has been sent, hiding conditional headers from the handler. */
+  record(request: FrameworkRequest, response: FrameworkResponse, options: RecordOptions): ViewRecording;
+  /** Sends a stored response now. */
+  send(
+    request: FrameworkRequest,
+    response: FrameworkResponse,
+    stored: StoredResponse,
+    fields: VerdictFields,
+  ): void;
+  /** Adds fields to a response that the handler will send. */
+  setFields(response: FrameworkResponse, fields: VerdictFields): void;
+  /** Node's response behind the framework's. */
+  node(response: FrameworkResponse): ServerResponse;
+}
+
+/** A stored response that waits for Nest to reply. */
+interface Replay {
+  readonly request: FrameworkRequest;
+  readonly stored: StoredResponse;
+  readonly fields: VerdictFields;
+}
+
+const REPLAY = Symbol('nestjs-caching.replay');
+const WRAPPED = Symbol('nestjs-caching.wrapped');
+
+type Replayable = { [REPLAY]?: Replay | undefined };
+
+/**
+ * Has the stored response sent when Nest replies to the request, in place of whatever it would have sent then:
+ * outer code may still set headers, and `@Redirect` and `@Render` can't send twice.
+ */
+export function armReplay(
+  request: FrameworkRequest,
+  response: FrameworkResponse,
+  stored: StoredResponse,
+  fields: VerdictFields,
+): void {
+  (response as Replayable)[REPLAY] = { request, stored, fields };
+}
+
+const RECORDING = Symbol('nestjs-caching.recording');
+
+type Recorded = { [RECORDING]?: ViewRecording };
+
+/** Lets `wrapAdapter` find the recording of a response. */
+export function attachRecording(response: FrameworkResponse, recording: ViewRecording): void {
+  (response as Recorded)[RECORDING] = recording;
+}
+
+/** A stream that fails is ended by Nest as if it were complete; the recording has to know before that. */
+function watchStream(response: Recorded, body: unknown): void {
+  const recording = response[RECORDING];
+  if (recording === undefined || !(body instanceof StreamableFile)) return;
+  const stream = body.getStream();
+  if (stream.errored) recording.cut();
+  else stream.once('error', () => recording.cut());
+}
+
+/** Puts the replay of stored responses in front of an adapter's own ways to answer. Once per adapter. */
+export function wrapAdapter(adapter: ReplyingAdapter & { [WRAPPED]?: true }, platform: HttpPlatform): void {
+  if (adapter[WRAPPED]) return;
+  adapter[WRAPPED] = true;
+  const replayed = (response: unknown): boolean => {
+    const replay = (response as Replayable)[REPLAY];
+    if (replay === undefined) return false;
+    (response as Replayable)[REPLAY] = undefined;
+    platform.send(replay.request, response as FrameworkResponse, replay.stored, replay.fields);
+    return true;
+  };
+  const { reply, render, redirect } = adapter;
+  adapter.reply = (response, body, status) => {
+    if (replayed(response)) return undefined;
+    watchStream(response as Recorded, body);
+    return reply.call(adapter, response, body, status);
+  };
+  adapter.render = (response, view, options) =>
+    replayed(response) ? undefined : render.call(adapter, response, view, options);
+  adapter.redirect = (response, status, url) =>
+    replayed(response) ? undefined : redirect.call(adapter, response, status, url);
+}
+
+/** Names of a response's fields as they will be on the wire. Node has this for all messages, its types don't say so. */
+export function wireNames(response: ServerResponse): string[] {
+  return (response as ServerResponse & { getRawHeaderNames(): string[] }).getRawHeaderNames();
+}
+
+const CONDITIONAL = ['if-none-match', 'if-modified-since', 'if-range', 'range'] as const;
+
+/**
+ * Hides conditional and range headers while a fill runs, so that what is recorded is the whole response and not
+ * a 304 or a part of it. The returned function puts them back.
+ */
+export function hideConditionals(headers: FrameworkRequest['headers']): () => void {
+  const hidden = CONDITIONAL.filter((name) => headers[name] !== undefined).map(
+    (name) => [name, headers[name]] as const,
+  );
+  for (const [name] of hidden) delete headers[name];
+  return () => {
+    for (const [name, value] of hidden) headers[name] = value as string;
+  };
+}
+
+/** Holds the end of a response back until `before` is done: whoever has the whole reply sees what it did. */
+export function holdEnd(response: ServerResponse, before: () => MaybePromise<unknown>): void {
+  const { end } = response;
+  response.end = ((...args: Parameters<typeof end>) => {
+    response.end = end;
+    const pending = before();
+    if (pending instanceof Promise) {
+      void pending.finally(() => end.apply(response, args));
+      return response;
+    }
+    return end.apply(response, args);
+  }) as typeof end;
+}

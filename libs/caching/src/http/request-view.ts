@@ -1,0 +1,118 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+
+/** What Express and Fastify requests have in common, as far as the cache reads it. */
+export interface FrameworkRequest {
+  readonly raw?: IncomingMessage;
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly originalUrl?: string;
+  readonly baseUrl?: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly params?: unknown;
+  readonly query?: unknown;
+  readonly body?: unknown;
+  readonly user?: unknown;
+  readonly session?: unknown;
+  readonly cookies?: unknown;
+  readonly ip?: string | undefined;
+}
+
+/**
+ * A request as callbacks of this library see it, the same on Express and Fastify. Only what middleware and
+ * guards have set is there: pipes and interceptors don't run on hits, so nothing may depend on them.
+ *
+ * @example
+ * unless: ({ query }) => query.nocache === '1'
+ */
+export class RequestView {
+  readonly #node: FrameworkRequest;
+
+  constructor(
+    /** The framework's own request object. */
+    readonly raw: FrameworkRequest,
+  ) {
+    this.#node = raw.raw ?? raw;
+  }
+
+  get method(): string {
+    return this.#node.method ?? 'GET';
+  }
+
+  /** The target that the router matched, as it came: path and query, nothing decoded. */
+  get url(): string {
+    const { baseUrl, url = '/' } = this.#node;
+    return baseUrl ? baseUrl + url : url;
+  }
+
+  /** The target as the client sent it, where middleware has rewritten it since; otherwise the same as `url`. */
+  get originalUrl(): string {
+    return this.#node.originalUrl ?? this.raw.originalUrl ?? this.url;
+  }
+
+  /** The path of `url`, without a host and without the query. */
+  get path(): string {
+    return splitTarget(this.url).path;
+  }
+
+  /** Header fields by lower-case name. */
+  get headers(): IncomingHttpHeaders {
+    return this.#node.headers;
+  }
+
+  /** Path parameters, decoded by the router. */
+  get params(): Readonly<Record<string, string>> {
+    return (this.raw.params ?? {}) as Record<string, string>;
+  }
+
+  /** The query as the framework parsed it. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- as in Express and Fastify: its shape is the parser's
+  get query(): Readonly<Record<string, any>> {
+    return (this.raw.query ?? {}) as Record<string, unknown>;
+  }
+
+  /** The body as the framework parsed it, before pipes. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- as in Express and Fastify: its shape is the client's
+  get body(): any {
+    return this.raw.body;
+  }
+
+  /** What the application's authentication put on the request: `req.user`. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- the application's own type
+  get user(): any {
+    return this.raw.user ?? this.#node.user;
+  }
+
+  // oxlint-disable-next-line typescript/no-explicit-any -- the application's own type
+  get session(): any {
+    return this.raw.session ?? this.#node.session;
+  }
+
+  get cookies(): Readonly<Record<string, string | undefined>> {
+    return (this.raw.cookies ?? this.#node.cookies ?? {}) as Record<string, string | undefined>;
+  }
+
+  get ip(): string | undefined {
+    return this.raw.ip;
+  }
+}
+
+export interface RequestTarget {
+  readonly path: string;
+  /** Without the question mark; empty where there is none. */
+  readonly query: string;
+}
+
+/**
+ * Path and query of a request target. The host of an absolute-form target (RFC 9112 §3.2.2) is dropped: who was
+ * asked is decided by nobody's say-so in the target.
+ */
+export function splitTarget(target: string): RequestTarget {
+  let start = 0;
+  if (target.charCodeAt(0) !== 47 /* / */) {
+    const authority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(target);
+    start = authority?.[0].length ?? 0;
+  }
+  const mark = target.indexOf('?', start);
+  const path = mark === -1 ? target.slice(start) : target.slice(start, mark);
+  return { path: path === '' ? '/' : path, query: mark === -1 ? '' : target.slice(mark + 1) };
+}

@@ -1,0 +1,207 @@
+import type { Type } from '@nestjs/common';
+import type { MaybePromise } from '../cache/maybe-promise.js';
+import { chain } from '../cache/maybe-promise.js';
+import { CacheCallbackError, CachingConfigError, describe } from '../caching.errors.js';
+import type { CacheScope, CacheStatuses, RequestCallback, ResolvedOptions } from '../caching.options.js';
+import { checkNames, checkPolicy, duration } from '../caching.options.js';
+import type { CacheTags, CacheViewOptions } from '../decorators.js';
+import { callUser, KeyBuilder } from './key-builder.js';
+import { component, headers, type KeyCoverage, type KeyStrategy, query } from './key-strategy.js';
+import type { RequestView } from './request-view.js';
+import {
+  ALL_VIEWS,
+  isTag,
+  MAX_TAGS,
+  routeParamsTag,
+  routeTag,
+  TAG_RULE,
+  targetTags,
+  userTag,
+} from './route-tags.js';
+import type { RecordingPolicy } from './view-recording.js';
+
+/** Everything that a cached route's requests need, worked out once at bootstrap. */
+export interface ViewPolicy extends RecordingPolicy {
+  readonly method: string;
+  readonly ttl: number;
+  readonly key: KeyBuilder;
+  readonly coverage: readonly KeyCoverage[];
+  /** The key does not cover what the handler reads: every request bypasses the cache. */
+  readonly uncovered: boolean;
+  /** The handler answers through `@Res()`. */
+  readonly rawHandler: boolean;
+  readonly scope: CacheScope | undefined;
+  readonly unless: RequestCallback<boolean> | undefined;
+  readonly refresh: RequestCallback<boolean> | undefined;
+  /** All tags of a request's response. */
+  readonly tags: (request: RequestView) => MaybePromise<string[]>;
+}
+
+/** A handler and where it was found. */
+export interface RouteSite {
+  readonly controller: Type;
+  readonly method: string;
+  /** `BooksController.list`; unique in the application. */
+  readonly name: string;
+  readonly httpMethod: string;
+  readonly rawHandler: boolean;
+}
+
+const VIEW_FIELDS: Readonly<Record<keyof CacheViewOptions, true>> = {
+  ttl: true,
+  key: true,
+  vary: true,
+  scope: true,
+  inputs: true,
+  tags: true,
+  statuses: true,
+  unless: true,
+  refresh: true,
+  filter: true,
+  maxEntryBytes: true,
+  version: true,
+};
+
+/** The module's, the controller's and the method's options in one, the latter ones' fields winning. */
+export function mergeViewOptions(...layers: readonly (CacheViewOptions | undefined)[]): CacheViewOptions {
+  const merged: CacheViewOptions = {};
+  for (const layer of layers) {
+    for (const [field, value] of Object.entries(layer ?? {})) {
+      if (value !== undefined && Object.hasOwn(VIEW_FIELDS, field)) Object.assign(merged, { [field]: value });
+    }
+  }
+  return merged;
+}
+
+/** @throws CachingConfigError naming the route and the field */
+export function checkViewOptions(given: CacheViewOptions, route: string, warnings: string[]): void {
+  const where = `@CacheView of ${route}`;
+  checkNames(given, VIEW_FIELDS, where);
+  checkPolicy(given, where, warnings);
+  const { vary, tags, inputs } = given;
+  if (vary !== undefined && !(Array.isArray(vary) && vary.every((name) => typeof name === 'string'))) {
+    throw new CachingConfigError('vary', vary, 'a list of header names', where);
+  }
+  if (inputs !== undefined && inputs !== 'reviewed')
+    throw new CachingConfigError('inputs', inputs, "'reviewed'", where);
+  checkTags(tags, where);
+}
+
+export function checkTags(tags: CacheTags | undefined, where: string): void {
+  if (tags === undefined || typeof tags === 'function') return;
+  if (!Array.isArray(tags) || tags.length > MAX_TAGS || !tags.every(isTag)) {
+    throw new CachingConfigError(
+      'tags',
+      tags,
+      `a function, or a list of at most ${MAX_TAGS} ${TAG_RULE}`,
+      where,
+    );
+  }
+}
+
+/**
+ * Works out a cached route's policy.
+ *
+ * @param version the route's own, which joins the key beside the module's
+ */
+export function compileView(
+  site: RouteSite,
+  merged: CacheViewOptions,
+  module: ResolvedOptions,
+  version = '',
+): Omit<ViewPolicy, 'uncovered'> {
+  const { name: route, httpMethod, rawHandler } = site;
+  const strategies = strategiesOf(merged);
+  const coverage = strategies.map((strategy) =>
+    typeof strategy === 'function' ? { custom: true as const } : strategy.covers,
+  );
+  if (httpMethod !== 'GET' && !coverage.some((key) => key.body || key.custom)) {
+    throw new CachingConfigError(
+      'key',
+      merged.key,
+      `a key that reads the body, e.g. key: jsonBody(): ${httpMethod} requests of one URL differ by their bodies`,
+      `@CacheView of ${route}`,
+    );
+  }
+  const ttl = duration('ttl', merged.ttl ?? module.ttl, route, []);
+  return {
+    route,
+    method: httpMethod,
+    rawHandler,
+    coverage,
+    ttl,
+    statuses: statusesOf(merged.statuses ?? defaultStatuses(httpMethod), ttl),
+    keyedHeaders: new Set(coverage.flatMap((key) => key.headers ?? [])),
+    maxEntryBytes: merged.maxEntryBytes ?? module.maxEntryBytes,
+    debugHeaders: module.debugHeaders,
+    filter: merged.filter,
+    scope: merged.scope,
+    unless: merged.unless,
+    refresh: merged.refresh,
+    key: new KeyBuilder({
+      namespace: module.namespace,
+      version: component(module.policy.version ?? '') + component(version),
+      route,
+      method: httpMethod,
+      scoped: typeof merged.scope === 'function',
+      strategies,
+    }),
+    tags: tagsOf(route, merged.tags),
+  };
+}
+
+function strategiesOf({ key, vary = [] }: CacheViewOptions): KeyStrategy[] {
+  const own = (key === undefined ? [query()] : [key].flat()) as KeyStrategy[];
+  return vary.length === 0 ? own : [...own, headers(...vary)];
+}
+
+/** A 201 tells of something new; only a POST that opted in gives it as an answer that can be given again. */
+function defaultStatuses(method: string): readonly number[] {
+  return method === 'POST' ? [200, 201, 203] : [200, 203];
+}
+
+function statusesOf(statuses: CacheStatuses, ttl: number): Map<number, number> {
+  if (Array.isArray(statuses)) return new Map((statuses as readonly number[]).map((status) => [status, ttl]));
+  return new Map(
+    Object.entries(statuses).map(([status, own]) => [Number(status), duration('statuses', own, '', [])]),
+  );
+}
+
+function tagsOf(route: string, tags: CacheTags | undefined): ViewPolicy['tags'] {
+  const fixed = [
+    ALL_VIEWS,
+    routeTag(route),
+    ...(typeof tags === 'function' ? [] : (tags ?? [])).map(userTag),
+  ];
+  const own = (request: RequestView): string[] => {
+    const { url, originalUrl } = request;
+    const found = [...fixed, routeParamsTag(route, request.params), ...targetTags(url)];
+    if (originalUrl !== url) found.push(...targetTags(originalUrl));
+    return found;
+  };
+  if (typeof tags !== 'function') return own;
+  return (request) =>
+    chain(callTags(tags, route, request), (given) => [...own(request), ...given.map(userTag)]);
+}
+
+/** Calls a `tags` callback and checks what it returns. */
+export function callTags(
+  tags: CacheTags,
+  route: string,
+  request: RequestView,
+): MaybePromise<readonly string[]> {
+  if (typeof tags !== 'function') return tags;
+  return chain(
+    callUser('tags', route, () => tags(request)),
+    (given) => {
+      const isList = Array.isArray(given) && given.length <= MAX_TAGS;
+      if (isList && given.every(isTag)) return given;
+      const wrong = isList ? `${describe(given.find((tag) => !isTag(tag)))} among its tags` : describe(given);
+      throw new CacheCallbackError(
+        'tags',
+        route,
+        `returned ${wrong}; allowed: a list of at most ${MAX_TAGS} ${TAG_RULE}`,
+      );
+    },
+  );
+}

@@ -1,0 +1,180 @@
+import type { Type } from '@nestjs/common';
+import { RequestMethod } from '@nestjs/common';
+import {
+  METHOD_METADATA,
+  PATH_METADATA,
+  RESPONSE_PASSTHROUGH_METADATA,
+  ROUTE_ARGS_METADATA,
+  SSE_METADATA,
+} from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import type { ResolvedOptions } from '../caching.options.js';
+import {
+  CACHE_EVICT,
+  CACHE_VIEW,
+  type CacheEvictOptions,
+  type CacheViewOptions,
+  NO_CACHE,
+} from '../decorators.js';
+import { checkEvict, type EvictPolicy } from './evict-policy.js';
+import { findUncovered } from './key-coverage.js';
+import {
+  checkViewOptions,
+  compileView,
+  mergeViewOptions,
+  type RouteSite,
+  type ViewPolicy,
+} from './route-policy.js';
+
+/** What the cache does for one handler. */
+export interface RoutePolicy {
+  readonly site: RouteSite;
+  readonly view: ViewPolicy | undefined;
+  readonly evict: EvictPolicy | undefined;
+}
+
+/** What `RouteTable.build` needs to know about the application. */
+export interface RouteSources {
+  readonly controllers: readonly InstanceWrapper[];
+  readonly methodsOf: (controller: Type) => readonly string[];
+  readonly options: ResolvedOptions;
+  readonly ownDecorators: ReadonlySet<unknown>;
+  readonly warn: (message: string) => void;
+}
+
+/** All handlers of the application that the cache has to do with, found from Nest's metadata at bootstrap. */
+export class RouteTable {
+  readonly #routes = new Map<unknown, Map<unknown, RoutePolicy>>();
+
+  find(controller: unknown, handler: unknown): RoutePolicy | undefined {
+    return this.#routes.get(controller)?.get(handler);
+  }
+
+  /** The policy of a handler by its method's name. */
+  named(controller: Type, method: string): RoutePolicy | undefined {
+    return this.find(controller, (controller.prototype as Record<string, unknown>)[method]);
+  }
+
+  /** @throws CachingConfigError where a decorator can't work */
+  static build(sources: RouteSources): RouteTable {
+    const table = new RouteTable();
+    const names = new Map<string, number>();
+    for (const wrapper of sources.controllers) {
+      const controller = wrapper.metatype as Type | null;
+      if (!controller?.prototype || table.#routes.has(controller)) continue;
+      const count = (names.get(controller.name) ?? 0) + 1;
+      names.set(controller.name, count);
+      const policies = new Map<unknown, RoutePolicy>();
+      table.#routes.set(controller, policies);
+      for (const method of sources.methodsOf(controller)) {
+        // Two controllers of one name are told apart: their routes must not share keys or evictions.
+        const site = siteOf(
+          controller,
+          method,
+          count === 1 ? controller.name : `${controller.name}#${count}`,
+        );
+        if (site === undefined) continue;
+        policies.set(controller.prototype[method], new RouteCompiler(sources, wrapper, site).compile());
+      }
+    }
+    return table;
+  }
+}
+
+function siteOf(controller: Type, method: string, className: string): RouteSite | undefined {
+  const handler = controller.prototype[method] as object;
+  if (Reflect.getMetadata(PATH_METADATA, handler) === undefined) return undefined;
+  const requestMethod = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod;
+  const args = Object.keys((Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as object);
+  const takesResponse = args.some((key) => {
+    const type = Number(key.split(':')[0]);
+    return type === RouteParamtypes.RESPONSE || type === RouteParamtypes.NEXT;
+  });
+  const passthrough = Reflect.getMetadata(RESPONSE_PASSTHROUGH_METADATA, controller, method) === true;
+  return {
+    controller,
+    method,
+    name: `${className}.${method}`,
+    // `@All` answers every method; what is safe to cache of it is GET.
+    httpMethod: requestMethod === RequestMethod.ALL ? 'GET' : RequestMethod[requestMethod],
+    rawHandler: takesResponse && !passthrough,
+  };
+}
+
+class RouteCompiler {
+  readonly #handler: object;
+
+  constructor(
+    private readonly sources: RouteSources,
+    private readonly wrapper: InstanceWrapper,
+    private readonly site: RouteSite,
+  ) {
+    this.#handler = site.controller.prototype[site.method] as object;
+  }
+
+  compile(): RoutePolicy {
+    return { site: this.site, view: this.#view(), evict: this.#evict() };
+  }
+
+  #view(): ViewPolicy | undefined {
+    const { site, sources } = this;
+    const own = this.#own<CacheViewOptions>(CACHE_VIEW);
+    const inherited = this.#ofClass<CacheViewOptions>(CACHE_VIEW);
+    if (this.#own(NO_CACHE) === true) return undefined;
+    if (own === undefined) {
+      const isWanted = sources.options.cacheAll || inherited !== undefined;
+      if (!isWanted || this.#ofClass(NO_CACHE) === true || site.httpMethod !== 'GET') return undefined;
+    }
+    if (Reflect.getMetadata(SSE_METADATA, this.#handler) === true) {
+      if (own !== undefined)
+        sources.warn(`${site.name} is not cached: a stream of server-sent events has no end to store.`);
+      return undefined;
+    }
+    const warnings: string[] = [];
+    for (const layer of [inherited, own])
+      if (layer !== undefined) checkViewOptions(layer, site.name, warnings);
+    warnings.forEach(sources.warn);
+    const merged = mergeViewOptions(sources.options.policy as CacheViewOptions, inherited, own);
+    const view = compileView(site, merged, sources.options, own?.version ?? inherited?.version);
+    return { ...view, uncovered: this.#warnUncovered(view, merged.inputs === 'reviewed') };
+  }
+
+  #warnUncovered(view: Omit<ViewPolicy, 'uncovered'>, reviewed: boolean): boolean {
+    const { coverage: keys, scope } = view;
+    const inputs = findUncovered(
+      this.wrapper,
+      this.site.method,
+      { keys, scope, reviewed },
+      this.sources.ownDecorators,
+    );
+    if (inputs.length === 0) return false;
+    const parts = inputs.map(({ input, line }) => `${input} (add ${line})`);
+    this.sources.warn(
+      `${this.site.name} is not cached, as its response may depend on what its key does not cover: ` +
+        `${parts.join('; ')}. Add that to its @CacheView, or @NoCache().`,
+    );
+    return true;
+  }
+
+  #evict(): EvictPolicy | undefined {
+    const own = this.#own<CacheEvictOptions>(CACHE_EVICT);
+    const writes = this.site.httpMethod !== 'GET' && this.site.httpMethod !== 'HEAD';
+    const inherited = writes ? this.#ofClass<CacheEvictOptions>(CACHE_EVICT) : undefined;
+    const given = own ?? inherited;
+    return (
+      given &&
+      checkEvict(given, this.site, (controller) =>
+        this.sources.controllers.some(({ metatype }) => metatype === controller),
+      )
+    );
+  }
+
+  #own<T>(key: string): T | undefined {
+    return Reflect.getMetadata(key, this.#handler) as T | undefined;
+  }
+
+  #ofClass<T>(key: string): T | undefined {
+    return Reflect.getMetadata(key, this.site.controller) as T | undefined;
+  }
+}

@@ -1,0 +1,79 @@
+import { component } from './key-strategy.js';
+import { splitTarget } from './request-view.js';
+
+/** Carried by every view: what `all()` evicts. */
+export const ALL_VIEWS = '*';
+
+/** Segments that have a tag of their own; below that, `byPrefix` evicts by the deepest prefix that has one. */
+const MAX_PREFIX_DEPTH = 16;
+
+/** How many tags of the application's a response may carry. */
+export const MAX_TAGS = 256;
+
+export const TAG_RULE = 'strings of 1 to 256 characters';
+
+export function isTag(tag: unknown): tag is string {
+  return typeof tag === 'string' && tag.length > 0 && tag.length <= 256;
+}
+
+/** A tag that the application chose, kept apart from those below. */
+export function userTag(tag: string): string {
+  return `t:${tag}`;
+}
+
+/** All responses of one handler. */
+export function routeTag(route: string): string {
+  return `r:${route}`;
+}
+
+/** The responses of one handler for one complete set of its path parameters. */
+export function routeParamsTag(route: string, params: Readonly<Record<string, unknown>>): string {
+  const pairs = Object.keys(params)
+    .sort()
+    .map((name) => component(name) + component(String(params[name])));
+  return `r:${route}?${pairs.join('')}`;
+}
+
+/** Exactly one path, in any of its spellings. */
+export function pathTag(path: string): string {
+  return `p:/${segments(path).join('/')}`;
+}
+
+/** A path and everything under it, by segments. */
+export function prefixTag(path: string): string {
+  return `x:/${segments(path).slice(0, MAX_PREFIX_DEPTH).join('/')}`;
+}
+
+/** What a response of `target` carries so that `byPath` and `byPrefix` find it. */
+export function targetTags(target: string): string[] {
+  const parts = segments(splitTarget(target).path);
+  const tags = [`p:/${parts.join('/')}`];
+  for (let depth = Math.min(parts.length, MAX_PREFIX_DEPTH); depth >= 0; depth--) {
+    tags.push(`x:/${parts.slice(0, depth).join('/')}`);
+  }
+  return tags;
+}
+
+/**
+ * The segments of a path in one spelling for all that any router treats alike: percent-encoding undone once, case
+ * folded, empty segments dropped. Spellings that one router tells apart may fall together here, which evicts too
+ * much rather than too little.
+ */
+function segments(path: string): string[] {
+  return splitTarget(path)
+    .path.split(/[/;]/)
+    .map((segment) => decodeSegment(segment).toUpperCase())
+    .filter((segment) => segment !== '');
+}
+
+function decodeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  return segment.replace(/(?:%[0-9a-f]{2})+/gi, (encoded) => {
+    try {
+      return decodeURIComponent(encoded);
+    } catch (error) {
+      if (error instanceof URIError) return encoded;
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,51 @@
+export { CacheContext } from './cache-context.js';
+export { CacheEvictionService, type EvictionReceipt } from './cache-eviction.service.js';
+export {
+  CacheCallbackError,
+  CacheStoreError,
+  CacheUsageError,
+  CachingConfigError,
+  CachingError,
+  type CachingErrorCode,
+} from './caching.errors.js';
+export { CachingModule } from './caching.module.js';
+export type {
+  CachePolicyOptions,
+  CacheScope,
+  CacheStatuses,
+  CachingModuleExtras,
+  CachingModuleOptions,
+  CachingOptionsFactory,
+  RequestCallback,
+} from './caching.options.js';
+export {
+  CacheEvict,
+  type CacheEvictOptions,
+  type CacheTags,
+  CacheView,
+  type CacheViewOptions,
+  NoCache,
+} from './decorators.js';
+export type { Duration } from './duration.js';
+export type { RequestDescription } from './http/request-description.js';
+export {
+  type BodyKeyOptions,
+  custom,
+  formBody,
+  headers,
+  host,
+  jsonBody,
+  type KeyBypass,
+  type KeyCoverage,
+  type KeyStrategy,
+  type NamedKeyStrategy,
+  path,
+  query,
+  type QueryKeyOptions,
+} from './http/key-strategy.js';
+export type { RequestView } from './http/request-view.js';
+export type { FilteredResponse, ResponseFilter } from './http/response-filter.js';
+export type { BypassReason, SkipReason } from './cache/reasons.js';
+export { type CacheEvent, CacheEvents, type CacheListener } from './observe/events.js';
+export { memory, type MemoryStore, type MemoryStoreOptions } from './stores/memory.store.js';
+export type { CacheStore } from './stores/store.js';

@@ -1,0 +1,164 @@
+import { LRUCache } from 'lru-cache';
+import { type Clock, systemClock } from '../cache/clock.js';
+import { type Entry, sizeOf } from '../cache/entry.js';
+import { EvictionLog, type StampPosition } from '../cache/stamps.js';
+import type { CacheStore } from './store.js';
+
+export interface MemoryStoreOptions {
+  /** What all entries may take together, in bytes, overhead included. Default 64 MiB. */
+  readonly maxBytes?: number;
+  /** How many entries there may be. Default 100,000. */
+  readonly maxEntries?: number;
+  readonly clock?: Clock;
+}
+
+export const MEMORY_DEFAULTS = { maxBytes: 64 * 1024 * 1024, maxEntries: 100_000 } as const;
+
+/** Entries looked at in one turn of the event loop when evicted ones are freed: well below a millisecond. */
+const SWEEP_SLICE = 500;
+
+/** After a walk, rest for nine times what it took, and a second at least: freeing takes a tenth of a core at most. */
+const SWEEP_REST = { factor: 9, atLeast: 1_000 };
+
+/** A stored entry and the last position at which it was found current: most hits then compare one reference. */
+interface Slot {
+  readonly entry: Entry;
+  checkedAt: StampPosition;
+}
+
+/**
+ * The default store: `lru-cache` in this process, bounded by bytes and by entries.
+ *
+ * @example
+ * CachingModule.forRoot({ store: memory({ maxBytes: 256 * 1024 * 1024 }) })
+ */
+export class MemoryStore implements CacheStore {
+  readonly name = 'memory';
+  readonly #clock: Clock;
+  readonly #log: EvictionLog;
+  readonly #slots: LRUCache<string, Slot>;
+  /** The same slots in the order they came: a set can be walked in slices while it changes, the LRU can't. */
+  readonly #all = new Set<Slot>();
+  #sweep: { readonly rest: Iterator<Slot>; readonly startedAt: number } | undefined;
+  #sweepPending = false;
+  #restUntil = 0;
+
+  constructor({ maxBytes, maxEntries, clock = systemClock }: MemoryStoreOptions = {}) {
+    this.#clock = clock;
+    this.#log = new EvictionLog({ clock });
+    this.#slots = new LRUCache({
+      max: maxEntries ?? MEMORY_DEFAULTS.maxEntries,
+      maxSize: maxBytes ?? MEMORY_DEFAULTS.maxBytes,
+      sizeCalculation: (slot) => sizeOf(slot.entry),
+      dispose: (slot) => this.#all.delete(slot),
+    });
+  }
+
+  get position(): StampPosition {
+    return this.#log.position;
+  }
+
+  /** How many entries are held, evicted ones that are not freed yet included. */
+  get entries(): number {
+    return this.#slots.size;
+  }
+
+  /** Bytes held, as `maxBytes` counts them. */
+  get bytes(): number {
+    return this.#slots.calculatedSize;
+  }
+
+  lookup(key: string): Entry | StampPosition {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return this.#log.position;
+    const { entry } = slot;
+    const now = this.#clock.now();
+    // An entry from the future was stored under another clock: how old it is can't be known.
+    if (entry.expiresAt <= now || entry.storedAt > now || !this.#checkCurrent(slot)) {
+      this.#slots.delete(key);
+      return this.#log.position;
+    }
+    return entry;
+  }
+
+  set(entry: Entry): void {
+    if (entry.expiresAt <= this.#clock.now() || !this.#log.isCurrent(entry.start, entry.tags)) return;
+    this.#log.expectLife(entry.expiresAt - entry.storedAt);
+    const present = this.#slots.peek(entry.key);
+    if (present !== undefined && present.entry.order > entry.order && this.#checkCurrent(present)) return;
+    const slot: Slot = { entry, checkedAt: this.#log.position };
+    this.#all.add(slot);
+    this.#slots.set(entry.key, slot);
+    // An entry above `maxBytes` is refused by the LRU without a word.
+    if (this.#slots.peek(entry.key) !== slot) this.#all.delete(slot);
+  }
+
+  delete(key: string): void {
+    this.#slots.delete(key);
+  }
+
+  isCurrent(start: StampPosition, tags: Iterable<string>): boolean {
+    return this.#log.isCurrent(start, tags);
+  }
+
+  evict(tags: readonly string[]): StampPosition {
+    const position = this.#log.evict(tags);
+    if (this.#all.size > 0) this.#requestSweep();
+    return position;
+  }
+
+  close(): void {
+    this.#slots.clear();
+    this.#sweep = undefined;
+  }
+
+  #checkCurrent(slot: Slot): boolean {
+    const { position } = this.#log;
+    if (slot.checkedAt === position) return true;
+    if (!this.#log.isCurrent(slot.entry.start, slot.entry.tags)) return false;
+    slot.checkedAt = position;
+    return true;
+  }
+
+  /** The stamp has hidden the entries already; their bytes are freed here, a slice at a time. */
+  #requestSweep(): void {
+    if (this.#sweepPending) return;
+    this.#sweepPending = true;
+    if (this.#sweep === undefined) this.#scheduleSweep();
+  }
+
+  #scheduleSweep(): void {
+    const rest = this.#restUntil - this.#clock.now();
+    if (rest > 0) this.#clock.after(rest, () => this.#startSweep());
+    else this.#startSweep();
+  }
+
+  #startSweep(): void {
+    this.#sweepPending = false;
+    this.#sweep = { rest: this.#all.values(), startedAt: this.#clock.now() };
+    setImmediate(() => this.#sweepSlice());
+  }
+
+  #sweepSlice(): void {
+    if (this.#sweep === undefined) return;
+    const now = this.#clock.now();
+    for (let looked = 0; looked < SWEEP_SLICE; looked++) {
+      const { value: slot, done } = this.#sweep.rest.next();
+      if (done === true) {
+        this.#restUntil =
+          now + Math.max(SWEEP_REST.atLeast, SWEEP_REST.factor * (now - this.#sweep.startedAt));
+        this.#sweep = undefined;
+        // Evictions that came while this walk was under way may concern slots that it had passed.
+        if (this.#sweepPending) this.#scheduleSweep();
+        return;
+      }
+      if (slot.entry.expiresAt <= now || !this.#checkCurrent(slot)) this.#slots.delete(slot.entry.key);
+    }
+    setImmediate(() => this.#sweepSlice());
+  }
+}
+
+/** Entries in this process: the default. */
+export function memory(options: MemoryStoreOptions = {}): MemoryStore {
+  return new MemoryStore(options);
+}

@@ -1,0 +1,35 @@
+import type { Entry } from '../cache/entry.js';
+import type { MaybePromise } from '../cache/maybe-promise.js';
+import type { StampPosition } from '../cache/stamps.js';
+
+/**
+ * Where entries and eviction stamps live. A store in process answers at once, any other with promises.
+ *
+ * A store may fail or be slow: the engine turns that into a miss and an event. It must not return an entry that
+ * was evicted, expired, or stored under another key.
+ */
+export interface CacheStore {
+  /** Shown in events and errors. */
+  readonly name: string;
+  /**
+   * The current entry of `key`, or, where there is none, the position of the eviction sequence from which a
+   * fill may start. One question, as a fill's start must be known before its handler runs.
+   */
+  lookup(key: string): MaybePromise<Entry | StampPosition>;
+  /** Stores an entry until it expires, unless what is there came from a later fill or the entry was evicted. */
+  set(entry: Entry): MaybePromise<void>;
+  /** Removes one entry; nothing happens where there is none. */
+  delete(key: string): MaybePromise<void>;
+  /** Evicts, atomically, all entries and fills in flight that carry one of `tags`. */
+  evict(tags: readonly string[]): MaybePromise<StampPosition>;
+  /** Whether nothing among `tags` was evicted after `start`, as far as this process knows. Never waits. */
+  isCurrent(start: StampPosition, tags: Iterable<string>): boolean;
+  /** Where the sequence stands, as far as this process knows. Never waits. */
+  readonly position: StampPosition;
+  /** Called once, when the application shuts down. */
+  close?(): MaybePromise<void>;
+}
+
+export function isEntry(found: Entry | StampPosition): found is Entry {
+  return 'response' in found;
+}

@@ -1,0 +1,42 @@
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import type { CacheEvictor } from './http/cache-evictor.js';
+import type { FrameworkResponse, HttpPlatform } from './http/platform/platform.js';
+import { type FrameworkRequest, RequestView } from './http/request-view.js';
+import type { RouteTable } from './http/route-table.js';
+import type { ViewServer } from './http/view-server.js';
+
+/** What the interceptor is wired to; there once the application has found its routes and its platform. */
+export interface InterceptorParts {
+  readonly routes: RouteTable;
+  readonly platform: HttpPlatform;
+  readonly views: ViewServer;
+  readonly evictor: CacheEvictor;
+}
+
+/**
+ * The way of a request: route policy (or on to the handler), what its success evicts, and the view. Everything else
+ * is behind `ViewServer`, whose methods read in the order in which they happen.
+ */
+export class ViewCacheInterceptor implements NestInterceptor {
+  constructor(private readonly parts: () => InterceptorParts | undefined) {}
+
+  intercept(
+    context: ExecutionContext,
+    next: CallHandler,
+  ): Observable<unknown> | Promise<Observable<unknown>> {
+    const parts = this.parts();
+    if (parts === undefined || context.getType() !== 'http') return next.handle();
+    const route = parts.routes.find(context.getClass(), context.getHandler());
+    if (route === undefined || (route.view === undefined && route.evict === undefined)) return next.handle();
+    const { view, evict } = route;
+    const http = context.switchToHttp();
+    const request = new RequestView(http.getRequest<FrameworkRequest>());
+    const response = http.getResponse<FrameworkResponse>();
+    const { platform, views, evictor } = parts;
+    const handle = (): Observable<unknown> =>
+      evict === undefined ? next.handle() : evictor.after(evict, request, platform.node(response), next);
+    if (view === undefined) return handle();
+    return views.serve(view, { platform, request, response, handle }) as Observable<unknown>;
+  }
+}
