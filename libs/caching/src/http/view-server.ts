@@ -30,6 +30,9 @@ const REPLAYED = of(Object.freeze({}));
 const SENT = of(undefined);
 const NO_FIELDS: VerdictFields = [];
 
+/** How often a request that waits may be sent to another flight before it runs its own handler. */
+const MAX_RETRIES = 8;
+
 /**
  * The way of a request through a cached route: admission, key, look-up, and then a hit, a wait for another's fill,
  * or a fill. Synchronous as long as nothing it asks makes it wait.
@@ -93,7 +96,13 @@ export class ViewServer {
     );
   }
 
-  #follow(policy: ViewPolicy, exchange: Exchange, view: ViewKey, ticket: Ticket): Observable<unknown> {
+  #follow(
+    policy: ViewPolicy,
+    exchange: Exchange,
+    view: ViewKey,
+    ticket: Ticket,
+    retries = MAX_RETRIES,
+  ): Observable<unknown> {
     if (ticket.role === 'fill') return this.#fill(policy, exchange, ticket.fill, false);
     return from(ticket.outcome).pipe(
       mergeMap((outcome) => {
@@ -106,15 +115,12 @@ export class ViewServer {
             this.#fields(policy, { kind: 'collapsed' }),
           );
         }
+        const isAlone = outcome === 'alone' || retries === 0;
         return flatten(
-          chain(policy.tags(exchange.request), (tags) =>
-            this.#follow(
-              policy,
-              exchange,
-              view,
-              outcome === 'alone' ? this.cache.alone(view, tags) : this.cache.rejoin(view, tags),
-            ),
-          ),
+          chain(policy.tags(exchange.request), (tags) => {
+            const next = isAlone ? this.cache.alone(view, tags) : this.cache.rejoin(view, tags);
+            return this.#follow(policy, exchange, view, next, retries - 1);
+          }),
         );
       }),
     );

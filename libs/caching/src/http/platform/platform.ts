@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { StreamableFile } from '@nestjs/common';
 import type { StoredResponse } from '../../cache/entry.js';
-import type { MaybePromise } from '../../cache/maybe-promise.js';
+import { isPromiseLike, type MaybePromise } from '../../cache/maybe-promise.js';
 import type { HeaderBag } from '../header-diff.js';
 import type { VerdictFields } from '../cache-headers.js';
 import type { FrameworkRequest } from '../request-view.js';
@@ -137,10 +137,9 @@ export function holdEnd(response: ServerResponse, before: () => MaybePromise<unk
   response.end = ((...args: Parameters<typeof end>) => {
     response.end = end;
     const pending = before();
-    if (pending instanceof Promise) {
-      void pending.finally(() => end.apply(response, args));
-      return response;
-    }
-    return end.apply(response, args);
+    if (!isPromiseLike(pending)) return end.apply(response, args);
+    const finish = (): unknown => end.apply(response, args);
+    void pending.then(finish, finish);
+    return response;
   }) as typeof end;
 }
