@@ -1,12 +1,38 @@
 import { defineConfig } from 'vitest/config';
 
+/** Specs that build, install and compile: they take both cores, so timing tests never run beside them. */
+const HEAVY = ['test/package/**/*.spec.ts', 'test/docs/**/*.spec.ts'];
+
 export default defineConfig({
   resolve: { tsconfigPaths: true },
   test: {
-    include: ['test/**/*.spec.ts'],
     // Two cores: more workers than that only make the timing tests noisy.
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'library',
+          include: ['test/**/*.spec.ts'],
+          exclude: HEAVY,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: HEAVY,
+          sequence: { groupOrder: 1 },
+          typecheck: {
+            enabled: true,
+            include: ['test/types/**/*.spec-d.ts'],
+            tsconfig: './test/types/tsconfig.json',
+          },
+        },
+      },
+    ],
   },
 });

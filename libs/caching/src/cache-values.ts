@@ -1,9 +1,9 @@
 import { type Cache, createCache } from 'cache-manager';
 import Keyv from 'keyv';
 import type { Clock } from './cache/clock.js';
+import { isEntry } from './cache/entry.js';
 import { MAX_DURATION } from './duration.js';
 import type { CacheStore } from './stores/store.js';
-import { isEntry } from './stores/store.js';
 
 /** Carried by every value of `CACHE_MANAGER`: what its `clear()` evicts. */
 const ALL_VALUES = 'v:*';

@@ -35,6 +35,11 @@ export interface Entry {
   readonly expiresAt: number;
 }
 
+/** Whether a look-up found an entry, or only the place in the eviction sequence from which a fill may start. */
+export function isEntry(found: Entry | StampPosition): found is Entry {
+  return 'response' in found;
+}
+
 /**
  * What an entry costs beside its strings and its body: the objects, arrays and table slots around it.
  * Measured by `npm run bench:memory` and rounded up; written down in docs/memory.md.

@@ -29,7 +29,3 @@ export interface CacheStore {
   /** Called once, when the application shuts down. */
   close?(): MaybePromise<void>;
 }
-
-export function isEntry(found: Entry | StampPosition): found is Entry {
-  return 'response' in found;
-}

@@ -1,0 +1,8 @@
+// Puts the repository's own pages into the library's folder, so that its package holds them and nobody keeps two.
+import { copyFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = new URL('../', import.meta.url);
+for (const page of ['README.md', 'CHANGELOG.md', 'LICENSE']) {
+  copyFileSync(fileURLToPath(new URL(page, root)), fileURLToPath(new URL(`libs/caching/${page}`, root)));
+}

@@ -1,0 +1,70 @@
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { filesIn, importsOf, type ModuleReference, parse } from '../support/typescript-sources.js';
+
+/**
+ * What the files of a folder may import, as module names or as paths from the library's `src`. Cycles are the
+ * linter's (`import/no-cycle`).
+ */
+interface Layer {
+  readonly folder: string;
+  readonly may: RegExp;
+  /** Also allowed where only types are taken: nothing of it is loaded. */
+  readonly mayAsTypes?: RegExp;
+}
+
+const LIBRARY = 'libs/caching/src';
+
+const LAYERS: readonly Layer[] = [
+  {
+    folder: `${LIBRARY}/cache`,
+    may: /^(cache\/.*|stores\/store|observe\/events|caching\.errors|duration|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
+  },
+  {
+    folder: `${LIBRARY}/stores`,
+    may: /^(stores\/store|cache\/(clock|entry|stamps|maybe-promise)|caching\.errors|lru-cache|keyv|@redis\/client|node:(?!https?$|http2$).*)$/,
+  },
+  {
+    folder: `${LIBRARY}/http`,
+    may: /^(http\/.*|cache\/(entry|maybe-promise)|observe\/events|[\w.-]+|@nestjs\/.*|node:.*)$/,
+    mayAsTypes: /^cache\/.*$/,
+  },
+  {
+    folder: `${LIBRARY}/observe`,
+    may: /^(observe\/.*|cache\/reasons|caching\.[\w.]+|duration|@nestjs\/.*|rxjs|node:.*)$/,
+  },
+  { folder: 'apps', may: /^(?!nestjs-caching\/|.*\blibs\/)/ },
+];
+
+/** Who may import the files of `observe/` beside its events, and the door for users. */
+const COMPOSITION = [`${LIBRARY}/caching.module.ts`, `${LIBRARY}/index.ts`];
+
+function target(file: string, { specifier }: ModuleReference): string {
+  if (!specifier.startsWith('.')) return specifier;
+  const resolved = path.posix.join(path.posix.dirname(file), specifier).replace(/\.js$/, '');
+  return file.startsWith(`${LIBRARY}/`) ? path.posix.relative(LIBRARY, resolved) : resolved;
+}
+
+function forbidden(file: string, { may, mayAsTypes }: Omit<Layer, 'folder'>): string[] {
+  return importsOf(parse(file))
+    .filter((reference) => {
+      const name = target(file, reference);
+      return !may.test(name) && !(reference.typeOnly && mayAsTypes?.test(name));
+    })
+    .map((reference) => `${file} imports ${reference.specifier}`);
+}
+
+describe('layers', () => {
+  it.each(LAYERS)('$folder imports only what its layer allows', ({ folder, ...allowed }) => {
+    expect(filesIn(folder, '.ts').flatMap((file) => forbidden(file, allowed))).toEqual([]);
+  });
+
+  it('nothing of the library imports observe/ but its events, or the door for users', () => {
+    const others = filesIn(LIBRARY, '.ts').filter(
+      (file) => !COMPOSITION.includes(file) && !file.startsWith(`${LIBRARY}/observe/`),
+    );
+    const allowed = { may: /^(?!observe\/(?!events$)|index$)/ };
+    expect(others.length).toBeGreaterThan(10);
+    expect(others.flatMap((file) => forbidden(file, allowed))).toEqual([]);
+  });
+});
