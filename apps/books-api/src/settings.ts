@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+
+export type Platform = 'express' | 'fastify';
+
+/** Everything that can be set from outside, read once at start. README.md lists the variables. */
+export interface Settings {
+  readonly platform: Platform;
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly cache: boolean;
+  /** The artificial part of the list query, in milliseconds. */
+  readonly slowMs: number;
+  /** Signs the session cookie. */
+  readonly sessionSecret: string;
+  /** Absent: the application starts a model service of its own. */
+  readonly modelUrl?: string;
+  /** Absent: PostgreSQL is embedded and lives in memory. */
+  readonly databaseUrl?: string;
+}
+
+export const SETTINGS = Symbol('SETTINGS');
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export function settingsFrom(environment: Environment): Settings {
+  const { MODEL_URL, DATABASE_URL } = environment;
+  return {
+    platform: oneOf(environment, 'PLATFORM', ['express', 'fastify']),
+    host: environment.HOST ?? '127.0.0.1',
+    port: wholeNumber(environment, 'PORT', 3000),
+    cache: oneOf(environment, 'CACHE', ['on', 'off']) === 'on',
+    slowMs: wholeNumber(environment, 'SLOW_MS', 1500),
+    // Without a secret of its own, sessions end with the process: safer than one that everybody can read here.
+    sessionSecret: environment.SESSION_SECRET ?? randomBytes(32).toString('hex'),
+    ...(MODEL_URL ? { modelUrl: MODEL_URL } : {}),
+    ...(DATABASE_URL ? { databaseUrl: DATABASE_URL } : {}),
+  };
+}
+
+/** The first of the allowed values is the default. */
+function oneOf<T extends string>(environment: Environment, name: string, allowed: readonly [T, ...T[]]): T {
+  const given = environment[name] ?? allowed[0];
+  const match = allowed.find((value) => value === given);
+  if (match === undefined) throw new Error(`${name} must be one of ${allowed.join(', ')}, but is "${given}"`);
+  return match;
+}
+
+function wholeNumber(environment: Environment, name: string, fallback: number): number {
+  const given = environment[name];
+  if (given === undefined) return fallback;
+  if (!/^\d+$/.test(given)) throw new Error(`${name} must be a whole number, but is "${given}"`);
+  return Number(given);
+}
