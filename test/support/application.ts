@@ -27,12 +27,14 @@ export interface ApplicationOptions extends ModuleMetadata {
   /** Runs before `init`: middleware, hooks, global interceptors. */
   readonly setUp?: (app: INestApplication) => void | Promise<void>;
   readonly rawBody?: boolean;
+  /** Options of Fastify itself, such as its router's. */
+  readonly fastify?: ConstructorParameters<typeof FastifyAdapter>[0];
 }
 
 /** An application built as a user's test builds it, listening on a free loopback port. */
 export async function startApplication(
   platform: Platform,
-  { caching = {}, setUp, rawBody = false, imports = [], ...metadata }: ApplicationOptions,
+  { caching = {}, setUp, rawBody = false, fastify, imports = [], ...metadata }: ApplicationOptions,
 ): Promise<RunningApplication> {
   const clock = new FakeClock();
   const logger = new CapturedLogger();
@@ -45,7 +47,7 @@ export async function startApplication(
   })
     .setLogger(logger)
     .compile();
-  const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
+  const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter(fastify);
   const app = module.createNestApplication(adapter as ExpressAdapter, { rawBody });
   try {
     await setUp?.(app);

@@ -83,8 +83,6 @@ class FillContext implements CacheContext {
   }
 }
 
-/** Transient, so that it is constructed only where somebody injects it. */
-@Injectable({ scope: Scope.TRANSIENT })
 class InjectedContext extends FillContext {
   constructor() {
     super(() => currentFill.getStore());
@@ -111,3 +109,7 @@ interface CacheContextConstructor {
 export const CacheContext: CacheContextConstructor = new Proxy(InjectedContext, {
   apply: () => contextDecorator(),
 }) as unknown as CacheContextConstructor;
+
+// Of the proxy, as Nest reads the metadata of the very object that is provided. Transient, so that it is constructed
+// only where somebody injects it: without that, every application would pay for the storage.
+Injectable({ scope: Scope.TRANSIENT })(CacheContext);

@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { StampPosition } from './cache/stamps.js';
 import { CacheUsageError, describe } from './caching.errors.js';
 import { pickPrincipal } from './http/admission.js';
+import { requiredParams } from './http/path-params.js';
 import { describedRequest, type RequestDescription } from './http/request-description.js';
 import {
   ALL_VIEWS,
@@ -85,8 +86,19 @@ export class CacheEvictionService {
     method: string,
     params?: Readonly<Record<string, unknown>>,
   ): Promise<EvictionReceipt> {
-    const { name } = this.#route('byRoute', controller, method).site;
-    return this.#evict([params === undefined ? routeTag(name) : routeParamsTag(name, params)]);
+    const { site } = this.#route('byRoute', controller, method);
+    if (params === undefined) return this.#evict([routeTag(site.name)]);
+    if (typeof params !== 'object' || params === null)
+      throw new CacheUsageError(
+        `byRoute: params are ${describe(params)}; allowed: an object of path parameters`,
+      );
+    // An incomplete set is that of no request: it would evict nothing, and nobody would hear of it.
+    const missing = requiredParams(site).find((name) => params[name] === undefined);
+    if (missing !== undefined)
+      throw new CacheUsageError(
+        `byRoute: the params of ${site.name} need "${missing}"; allowed: a complete set, or none`,
+      );
+    return this.#evict([routeParamsTag(site.name, params)]);
   }
 
   /** The one response that is stored under a key of `keyFor`. */

@@ -5,9 +5,6 @@ import { isEntry } from './cache/entry.js';
 import { MAX_DURATION } from './duration.js';
 import type { CacheStore } from './stores/store.js';
 
-/** Carried by every value of `CACHE_MANAGER`: what its `clear()` evicts. */
-const ALL_VALUES = 'v:*';
-
 /**
  * `CACHE_MANAGER` on the store and namespace of the views, within the same bounds. Values and views don't meet:
  * `del('/books')` and `clear()` concern values only, and `CacheEvictionService.all()` views only.
@@ -22,13 +19,20 @@ export function createCacheManager(store: CacheStore, clock: Clock, namespace: s
 /** A Keyv adapter: values as Keyv serialises them are bodies of entries that no view's key can name. */
 class ValueStore {
   readonly opts = {};
+  /** Carried by every value of this namespace: what `clear()` evicts. No key starts like it. */
+  readonly #all: string;
+  readonly #prefix: string;
   #order = 0;
 
+  // Nothing of it is a property named `namespace`: Keyv writes its own there.
   constructor(
     private readonly store: CacheStore,
     private readonly clock: Clock,
-    private readonly namespace: string,
-  ) {}
+    namespace: string,
+  ) {
+    this.#all = `*v:${namespace}`;
+    this.#prefix = `${namespace}:value:`;
+  }
 
   async get(key: string): Promise<string | undefined> {
     const found = await this.store.lookup(this.#key(key));
@@ -47,7 +51,7 @@ class ValueStore {
         body: Buffer.from(value),
         delivery: 'framework',
       },
-      tags: [ALL_VALUES, this.#key(key)],
+      tags: [this.#all, this.#key(key)],
       start: this.store.position,
       order: ++this.#order,
       storedAt: now,
@@ -68,7 +72,7 @@ class ValueStore {
   }
 
   async clear(): Promise<void> {
-    await this.store.evict([ALL_VALUES]);
+    await this.store.evict([this.#all]);
   }
 
   on(): this {
@@ -76,6 +80,6 @@ class ValueStore {
   }
 
   #key(key: string): string {
-    return `${this.namespace}:value:${key}`;
+    return this.#prefix + key;
   }
 }

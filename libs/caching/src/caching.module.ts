@@ -19,12 +19,12 @@ import {
 import { type Clock, systemClock } from './cache/clock.js';
 import { CacheContext } from './cache-context.js';
 import { CacheEvictionService } from './cache-eviction.service.js';
-import { createCacheManager } from './cache-values.js';
 import { CachingConfigError } from './caching.errors.js';
 import {
   CACHE_CLOCK,
   type CachingModuleExtras,
   type CachingModuleOptions,
+  checkObject,
   resolveOptions,
 } from './caching.options.js';
 import { CachingRuntime } from './caching.runtime.js';
@@ -37,22 +37,25 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
   new ConfigurableModuleBuilder<CachingModuleOptions>({ moduleName: 'Caching' })
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createCachingOptions')
-    .setExtras<CachingModuleExtras>({ cacheManager: true }, (definition, { cacheManager }) => ({
-      ...definition,
-      global: true,
-      ...(cacheManager !== false && {
-        providers: [...(definition.providers ?? []), cacheManagerProvider()],
-        exports: [...(definition.exports ?? []), CACHE_MANAGER],
-      }),
-    }))
+    .setExtras<CachingModuleExtras>({ cacheManager: true }, (definition, { cacheManager = true }) => {
+      if (typeof cacheManager !== 'boolean')
+        throw new CachingConfigError('cacheManager', cacheManager, 'a boolean');
+      return {
+        ...definition,
+        global: true,
+        ...(cacheManager && {
+          providers: [...(definition.providers ?? []), cacheManagerProvider()],
+          exports: [...(definition.exports ?? []), CACHE_MANAGER],
+        }),
+      };
+    })
     .build();
 
 function cacheManagerProvider(): Provider {
   return {
     provide: CACHE_MANAGER,
     inject: [CachingRuntime],
-    useFactory: ({ store, clock, options }: CachingRuntime) =>
-      createCacheManager(store, clock, options.namespace, options.ttl),
+    useFactory: (runtime: CachingRuntime) => runtime.values,
   };
 }
 
@@ -137,6 +140,7 @@ export class CachingModule extends ConfigurableModuleClass implements OnModuleIn
    * @throws CachingConfigError when the application starts, naming the field
    */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    checkObject(options);
     return super.forRoot(options);
   }
 

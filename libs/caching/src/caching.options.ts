@@ -126,12 +126,12 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
  * @throws CachingConfigError naming the field, what was given and what is allowed
  */
 export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOptions {
-  if (typeof given !== 'object' || given === null)
-    throw new CachingConfigError('options', given, 'an object');
+  checkObject(given);
   checkNames(given, FIELDS, 'CachingModule');
   const warnings: string[] = [];
   checkPolicy(given, 'CachingModule', warnings);
   const { namespace = DEFAULTS.namespace, credentialCookies = '*', memory = {}, store, principal } = given;
+  const { storeTimeout = DEFAULTS.storeTimeout, coalesceTimeout = DEFAULTS.coalesceTimeout } = given;
   if (typeof namespace !== 'string' || !/^[\w.-]{1,64}$/.test(namespace)) {
     throw new CachingConfigError('namespace', namespace, '1 to 64 letters, digits, "_", "." or "-"');
   }
@@ -142,12 +142,13 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
   for (const field of ['enabled', 'cacheAll', 'debugHeaders'] as const) {
     checkType(field, given[field], 'boolean', 'CachingModule');
   }
-  if (store !== undefined && typeof store.lookup !== 'function') {
+  if (store !== undefined && typeof (store as CacheStore | null)?.lookup !== 'function') {
     throw new CachingConfigError('store', store, 'a store, e.g. memory()');
   }
   if (typeof memory !== 'object' || memory === null)
     throw new CachingConfigError('memory', memory, 'an object');
   checkNames(memory, { maxBytes: true, maxEntries: true }, 'CachingModule', 'memory.');
+  const { maxBytes = MEMORY_DEFAULTS.maxBytes, maxEntries = MEMORY_DEFAULTS.maxEntries } = memory;
   return {
     policy: given,
     namespace,
@@ -159,19 +160,20 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     cacheAll: given.cacheAll ?? false,
     debugHeaders: given.debugHeaders ?? true,
     ttl: duration('ttl', given.ttl ?? DEFAULTS.ttl, 'CachingModule', []),
-    storeTimeout: duration('storeTimeout', given.storeTimeout ?? DEFAULTS.storeTimeout, 'CachingModule', []),
-    coalesceTimeout: duration(
-      'coalesceTimeout',
-      given.coalesceTimeout ?? DEFAULTS.coalesceTimeout,
-      'CachingModule',
-      [],
-    ),
+    storeTimeout: duration('storeTimeout', storeTimeout, 'CachingModule', []),
+    coalesceTimeout: duration('coalesceTimeout', coalesceTimeout, 'CachingModule', []),
     maxEntryBytes: given.maxEntryBytes ?? DEFAULTS.maxEntryBytes,
     memory: {
-      maxBytes: wholeNumber('memory.maxBytes', memory.maxBytes ?? MEMORY_DEFAULTS.maxBytes),
-      maxEntries: wholeNumber('memory.maxEntries', memory.maxEntries ?? MEMORY_DEFAULTS.maxEntries),
+      maxBytes: wholeNumber('memory.maxBytes', maxBytes),
+      maxEntries: wholeNumber('memory.maxEntries', maxEntries),
     },
   };
+}
+
+/** @throws CachingConfigError for options that are not an object */
+export function checkObject(given: unknown): void {
+  if (typeof given !== 'object' || given === null)
+    throw new CachingConfigError('options', given, 'an object');
 }
 
 /** Checks the fields that the module and routes share. */
@@ -197,7 +199,9 @@ export function checkPolicy(given: CachePolicyOptions, where: string, warnings: 
 }
 
 function isStrategy(item: unknown): boolean {
-  return typeof item === 'function' || (typeof item === 'object' && item !== null && 'part' in item);
+  if (typeof item === 'function') return true;
+  const { part, covers } = (item ?? {}) as { part?: unknown; covers?: unknown };
+  return typeof part === 'function' && typeof covers === 'object' && covers !== null;
 }
 
 function checkStatuses(statuses: unknown, where: string, warnings: string[]): void {

@@ -1,8 +1,10 @@
 import { Logger, type Type } from '@nestjs/common';
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import type { Cache } from 'cache-manager';
 import type { Clock } from './cache/clock.js';
 import { ViewCache } from './cache/view-cache.js';
 import type { ResolvedOptions } from './caching.options.js';
+import { createCacheManager } from './cache-values.js';
 import { contextDecoratorFactory } from './cache-context.js';
 import { BypassWarnings } from './http/bypass-warnings.js';
 import { CacheEvictor } from './http/cache-evictor.js';
@@ -26,6 +28,7 @@ export class CachingRuntime {
   readonly store: CacheStore;
   readonly cache: ViewCache;
   readonly interceptor = new ViewCacheInterceptor(() => this.#parts);
+  #values: Cache | undefined;
   #routes: RouteTable = new RouteTable();
   #platform: HttpPlatform | undefined;
   #parts: InterceptorParts | undefined;
@@ -44,6 +47,12 @@ export class CachingRuntime {
       coalesceTimeout,
     });
     for (const warning of options.warnings) this.logger.warn(warning);
+  }
+
+  /** What `CACHE_MANAGER` is: one, as of two each would take its own last value for the newest. */
+  get values(): Cache {
+    const { store, clock, options } = this;
+    return (this.#values ??= createCacheManager(store, clock, options.namespace, options.ttl));
   }
 
   get routes(): RouteTable {

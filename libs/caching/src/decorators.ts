@@ -30,7 +30,10 @@ export interface CacheViewOptions extends CachePolicyOptions {
  * @Get(':id') @CacheView({ ttl: '1h', tags: ({ params }) => [`book:${params.id}`] }) one() {}
  */
 export function CacheView(options: Duration | CacheViewOptions = {}): ClassDecorator & MethodDecorator {
-  return SetMetadata(CACHE_VIEW, typeof options === 'object' ? options : { ttl: options });
+  return SetMetadata(
+    CACHE_VIEW,
+    typeof options === 'object' && options !== null ? options : { ttl: options },
+  );
 }
 
 /**

@@ -19,7 +19,8 @@ export function warnOfNeighbours(
   warn: (message: string) => void,
 ): void {
   const managers = discovery.getProviders().filter(({ token }) => token === CACHE_MANAGER);
-  if (managers.length > 1) {
+  // However often this module is imported, it provides the same one.
+  if (new Set(managers.map(({ instance }) => instance as unknown)).size > 1) {
     warn(
       'CACHE_MANAGER is provided twice: by CachingModule and by a CacheModule of the application. Which one is ' +
         'injected depends on the order of imports. Say CachingModule.forRoot({ cacheManager: false }) to keep the latter.',

@@ -21,9 +21,12 @@ interface Waiter {
   readonly resolve: (outcome: FlightOutcome) => void;
 }
 
+const NO_TAGS: readonly string[] = [];
+
 /** One fill in progress and the requests that wait for it. */
 export class Flight {
-  readonly #waiters: Waiter[] = [];
+  /** Made for the first of them: most flights have none. */
+  #waiters: Waiter[] | undefined;
   #cancelDeadline: (() => void) | undefined;
 
   constructor(
@@ -31,18 +34,18 @@ export class Flight {
     readonly start: StampPosition,
     readonly startedAt: number,
     /** Tags known so far; those that the handler adds on the way are appended. */
-    readonly tags: string[],
+    public tags: readonly string[],
     private readonly flights: SingleFlight,
   ) {}
 
   get waiters(): number {
-    return this.#waiters.length;
+    return this.#waiters?.length ?? 0;
   }
 
   /** Waits for the result, until the flight's deadline. */
   wait(arrivedAt: StampPosition): Promise<FlightOutcome> {
     this.#cancelDeadline ??= this.flights.armDeadline(this);
-    return new Promise((resolve) => this.#waiters.push({ arrivedAt, resolve }));
+    return new Promise((resolve) => (this.#waiters ??= []).push({ arrivedAt, resolve }));
   }
 
   /**
@@ -52,7 +55,11 @@ export class Flight {
   settle(result: FlightResult): void {
     this.flights.remove(this);
     this.#cancelDeadline?.();
-    for (const { arrivedAt, resolve } of this.#waiters.splice(0)) {
+    // V8 keeps a map's outgrown tables, with the flights in them, until its next full collection.
+    this.tags = NO_TAGS;
+    const waiters = this.#waiters ?? [];
+    this.#waiters = undefined;
+    for (const { arrivedAt, resolve } of waiters) {
       if (result === 'uncacheable') resolve('alone');
       else if (result === 'aborted') resolve('retry');
       else

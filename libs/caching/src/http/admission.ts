@@ -2,7 +2,7 @@ import type { MaybePromise } from '../cache/maybe-promise.js';
 import { chain } from '../cache/maybe-promise.js';
 import { CacheCallbackError, describe } from '../caching.errors.js';
 import type { RequestCallback } from '../caching.options.js';
-import { callUser } from './key-builder.js';
+import { askUser, callUser } from './key-builder.js';
 import type { KeyBypass } from './key-strategy.js';
 import type { RequestView } from './request-view.js';
 import type { ViewPolicy } from './route-policy.js';
@@ -32,7 +32,7 @@ export function admit(
   const { unless } = policy;
   if (unless === undefined) return forWhom(policy, request, rules);
   return chain(
-    callUser('unless', policy.route, () => unless(request)),
+    askUser('unless', policy.route, () => unless(request)),
     (bypass) => (bypass ? { bypass: 'unless' as const } : forWhom(policy, request, rules)),
   );
 }

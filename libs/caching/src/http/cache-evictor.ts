@@ -4,8 +4,11 @@ import { concat, defer, EMPTY, from, ignoreElements, type Observable, tap } from
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import { CacheStoreError } from '../caching.errors.js';
 import { type EvictPolicy, evictedTags } from './evict-policy.js';
-import { holdEnd } from './platform/platform.js';
+import { beforeFirstWrite, holdEnd } from './platform/platform.js';
 import type { RequestView } from './request-view.js';
+
+/** Methods that ask for nothing to be changed (RFC 9110 §9.2.1). */
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 /**
  * Evicts what a handler's success changes: after the handler, before the end of its reply. Where the end of the
@@ -25,34 +28,40 @@ export class CacheEvictor {
     response: ServerResponse,
     next: CallHandler,
   ): Observable<unknown> {
-    const evictOnce = this.#once(policy, request, response);
-    if (policy.site.rawHandler) holdEnd(response, () => this.#logged(evictOnce));
+    if (policy.unsafeOnly && SAFE_METHODS.has(request.method)) return next.handle();
+    const { rawHandler } = policy.site;
+    const evict = this.#eviction(policy, request, response);
+    const evictOrLog = (): MaybePromise<void> => this.#logged(evict);
+    if (rawHandler) {
+      // Whoever has been told the length needs no end to know that the reply is complete.
+      beforeFirstWrite(response, evictOrLog);
+      holdEnd(response, evictOrLog);
+    }
     let last: unknown;
     const handled = next.handle().pipe(
       tap({
         next: (value) => (last = value),
         // The client left and Nest tore the handler down: what it had begun to write may be written.
-        unsubscribe: () => void this.#logged(evictOnce),
+        unsubscribe: () => void evictOrLog(),
       }),
     );
     const finish = defer(() => {
-      if (policy.site.rawHandler) return EMPTY;
-      if (isStreamed(last)) {
-        holdEnd(response, () => this.#logged(evictOnce));
-        return EMPTY;
-      }
-      const evicting = evictOnce();
+      if (rawHandler) return EMPTY;
+      // Now, for what the handler wrote, and at the end again, for what is written while the stream is made.
+      if (isStreamed(last)) holdEnd(response, evictOrLog);
+      const evicting = evict();
       return isPromiseLike(evicting) ? from(evicting).pipe(ignoreElements()) : EMPTY;
     });
     return concat(handled, finish);
   }
 
-  #once(policy: EvictPolicy, request: RequestView, response: ServerResponse): () => MaybePromise<void> {
-    let isDone = false;
+  /** Evicts unless the reply tells of a failure. The user's callbacks are asked once, however often that is done. */
+  #eviction(policy: EvictPolicy, request: RequestView, response: ServerResponse): () => MaybePromise<void> {
+    let tags: MaybePromise<readonly string[]> | undefined;
     return () => {
-      if (isDone || response.statusCode >= 400) return undefined;
-      isDone = true;
-      return chain(evictedTags(policy, request, this.nameOf), (tags) => {
+      if (response.statusCode >= 400) return undefined;
+      tags ??= evictedTags(policy, request, this.nameOf);
+      return chain(tags, (tags) => {
         if (tags.length === 0) return undefined;
         // The write has succeeded: that the store could not be told is an event, not the request's failure.
         return ignoringStore(() => this.evict(tags));
@@ -61,10 +70,10 @@ export class CacheEvictor {
   }
 
   /** Too late to fail the request: what went wrong in a user's callback is logged instead. */
-  #logged(evictOnce: () => MaybePromise<void>): MaybePromise<void> {
+  #logged(evict: () => MaybePromise<void>): MaybePromise<void> {
     const log = (error: unknown): void => this.#logger.error(error);
     try {
-      const evicting = evictOnce();
+      const evicting = evict();
       return isPromiseLike(evicting) ? evicting.then(undefined, log) : undefined;
     } catch (error) {
       return log(error);

@@ -45,8 +45,7 @@ export function canonicalize(value: unknown, limits: CanonicalLimits): string {
     }
   };
   const writeObject = (item: object, depth: number): string => {
-    const prototype: unknown = Object.getPrototypeOf(item);
-    if (prototype !== Object.prototype && prototype !== null) throw new NotCanonical('not plain data');
+    if (!isPlain(item)) throw new NotCanonical('not plain data');
     add('{}');
     const members = Object.keys(item)
       .sort()
@@ -58,4 +57,12 @@ export function canonicalize(value: unknown, limits: CanonicalLimits): string {
     return `{${members.join(',')}}`;
   };
   return write(value, 0);
+}
+
+/** An object that inherits nothing but `Object.prototype`: what parsers make, with or without a prototype. */
+function isPlain(item: object): boolean {
+  const prototype = Object.getPrototypeOf(item) as object | null;
+  if (prototype === null || prototype === Object.prototype) return true;
+  // Fastify's form parser gives its objects an empty prototype of their own.
+  return Object.getPrototypeOf(prototype) === null && Reflect.ownKeys(prototype).length === 0;
 }

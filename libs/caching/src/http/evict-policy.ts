@@ -3,7 +3,7 @@ import { chain, type MaybePromise } from '../cache/maybe-promise.js';
 import { CacheCallbackError, CachingConfigError } from '../caching.errors.js';
 import { checkNames } from '../caching.options.js';
 import type { CacheEvictOptions } from '../decorators.js';
-import { callUser } from './key-builder.js';
+import { askUser } from './key-builder.js';
 import type { RequestView } from './request-view.js';
 import { callTags, checkTags, type RouteSite } from './route-policy.js';
 import { ALL_VIEWS, pathTag, routeTag, userTag } from './route-tags.js';
@@ -12,6 +12,8 @@ import { ALL_VIEWS, pathTag, routeTag, userTag } from './route-tags.js';
 export interface EvictPolicy {
   readonly site: RouteSite;
   readonly options: CacheEvictOptions;
+  /** It stands on the controller, whose safe methods evict nothing. */
+  readonly unsafeOnly: boolean;
 }
 
 const FIELDS: Readonly<Record<keyof CacheEvictOptions, true>> = {
@@ -26,7 +28,8 @@ const FIELDS: Readonly<Record<keyof CacheEvictOptions, true>> = {
 export function checkEvict(
   options: CacheEvictOptions,
   site: RouteSite,
-  isController: (controller: Type) => boolean,
+  unsafeOnly: boolean,
+  isHandler: (controller: Type, method: string) => boolean,
 ): EvictPolicy {
   const where = `@CacheEvict of ${site.name}`;
   checkNames(options, FIELDS, where);
@@ -40,7 +43,7 @@ export function checkEvict(
     throw new CachingConfigError('paths', paths, "a list of full paths such as '/books/:name'", where);
   }
   for (const [controller, method] of routes ?? []) {
-    if (!isController(controller) || typeof controller.prototype[method] !== 'function') {
+    if (!isHandler(controller, method)) {
       const given = `${controller?.name ?? String(controller)}.${method}`;
       throw new CachingConfigError('routes', given, '[Controller, method] pairs of this application', where);
     }
@@ -53,7 +56,7 @@ export function checkEvict(
   ) {
     throw new CachingConfigError('tags', tags, 'something to evict: tags, paths, routes or all', where);
   }
-  return { site, options };
+  return { site, options, unsafeOnly };
 }
 
 /**
@@ -76,7 +79,7 @@ export function evictedTags(
     ]);
   if (when === undefined) return collect();
   return chain(
-    callUser('when', site.name, () => when(request)),
+    askUser('when', site.name, () => when(request)),
     (wanted) => (wanted ? collect() : []),
   );
 }
@@ -91,6 +94,10 @@ function fillTemplate(template: string, params: Readonly<Record<string, unknown>
         `needs the path parameter ":${name}", which the request does not have`,
       );
     }
-    return encodeURIComponent(String(value));
+    // Of a wildcard, Express gives the segments.
+    return [value]
+      .flat()
+      .map((segment) => encodeURIComponent(String(segment)))
+      .join('/');
   });
 }

@@ -44,16 +44,10 @@ export function diffHeaders(before: HeaderBag, after: HeaderBag, names: readonly
     if (value === undefined || NOT_STORED.has(field) || connection.includes(field)) continue;
     const old = before[field];
     if (old !== undefined && isSame(old, value)) continue;
-    if (old !== undefined && LIST_FIELDS.has(field)) {
-      const known = listOf(old);
-      const added = String(value)
-        .split(',')
-        .map((member) => member.trim())
-        .filter((member) => !known.includes(member.toLowerCase()));
-      if (known.every((member) => listOf(value).includes(member))) {
-        if (added.length > 0) listMembers.push([name, added.join(', ')]);
-        continue;
-      }
+    const added = old !== undefined && LIST_FIELDS.has(field) ? addedMembers(old, value) : undefined;
+    if (added !== undefined) {
+      if (added.length > 0) listMembers.push([name, added]);
+      continue;
     }
     headers.push([name, Array.isArray(value) ? [...value] : String(value)]);
   }
@@ -61,6 +55,24 @@ export function diffHeaders(before: HeaderBag, after: HeaderBag, names: readonly
     (field) => after[field] === undefined && before[field] !== undefined,
   );
   return { headers, listMembers, removed };
+}
+
+/**
+ * What a list field gained at its end, in lines of its own where it came so (`res.append`) and otherwise as it was
+ * written: a `Link` has commas within its members. Nothing where the field was rewritten.
+ */
+function addedMembers(
+  before: OutgoingHttpHeader,
+  after: OutgoingHttpHeader,
+): string | readonly string[] | undefined {
+  if (Array.isArray(after)) {
+    const known = [before].flat().map(String);
+    return known.every((line, at) => line === after[at]) ? after.slice(known.length) : undefined;
+  }
+  const known = String(before);
+  const text = String(after);
+  const gained = text.startsWith(known) ? /^\s*,\s*(.+)$/.exec(text.slice(known.length)) : null;
+  return gained?.[1];
 }
 
 /** The members of a list field, in lower case. */

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { CacheCallbackError, describe } from '../caching.errors.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import type { ViewKey } from '../cache/view-cache.js';
@@ -10,6 +9,7 @@ import {
   type KeyStrategy,
   type NamedKeyStrategy,
 } from './key-strategy.js';
+import { RecentMap } from './recent-map.js';
 import { type RequestView, splitTarget } from './request-view.js';
 
 /** Keys longer than this are hashed. */
@@ -44,7 +44,7 @@ export class KeyBuilder {
   readonly #byUrl: readonly NamedKeyStrategy[];
   readonly #byRequest: readonly NamedKeyStrategy[];
   readonly #byHeader: readonly NamedKeyStrategy[];
-  #memo: LRUCache<string, string> | undefined;
+  readonly #memo = new RecentMap<string>(MEMO_SIZE);
 
   constructor({ namespace, version, route, method, scoped, strategies }: KeyBuilderOptions) {
     this.#route = route;
@@ -82,7 +82,6 @@ export class KeyBuilder {
     const { url, originalUrl } = request;
     if (url !== originalUrl || url.length > MEMO_URL_LENGTH)
       return this.#makeUrlPart(request, url, originalUrl);
-    this.#memo ??= new LRUCache({ max: MEMO_SIZE });
     let part = this.#memo.get(url);
     if (part === undefined) this.#memo.set(url, (part = this.#makeUrlPart(request, url, originalUrl)));
     return part;
@@ -130,7 +129,8 @@ export class KeyBuilder {
   #text(components: string): string {
     if (components.length <= MAX_KEY_LENGTH) return `${this.#namespace}:view:${components}`;
     // The whole of it stands behind the digest: SHA-256 of the text is the key, so another text is another key.
-    return `${this.#namespace}:view:#${createHash('sha256').update(components).digest('base64url')}`;
+    // Of its UTF-16 units, as UTF-8 would make one text of all lone surrogates.
+    return `${this.#namespace}:view:#${createHash('sha256').update(components, 'utf16le').digest('base64url')}`;
   }
 }
 
@@ -160,4 +160,20 @@ export function callUser<T>(callback: string, route: string, call: () => MaybePr
   } catch (error) {
     return fail(error);
   }
+}
+
+/** As `callUser`, for a callback that decides: anything but a boolean is as likely a mistake as a decision. */
+export function askUser(
+  callback: string,
+  route: string,
+  call: () => MaybePromise<boolean>,
+): MaybePromise<boolean> {
+  return chain(callUser(callback, route, call), (answer: unknown) => {
+    if (typeof answer === 'boolean') return answer;
+    throw new CacheCallbackError(
+      callback,
+      route,
+      `returned ${describe(answer)}; allowed: true or false, at once or with a promise`,
+    );
+  });
 }

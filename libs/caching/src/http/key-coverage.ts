@@ -11,17 +11,31 @@ import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js'
 import type { CacheScope } from '../caching.options.js';
 import type { KeyCoverage } from './key-strategy.js';
 
-/** Something that a handler reads and its key does not cover. */
-export interface UncoveredInput {
-  /** As the handler declares it, e.g. `@Headers('x-tenant')`. */
-  readonly input: string;
-  /** What to add to the route's `@CacheView`, e.g. `vary: ['x-tenant']`. */
+/** What a handler reads and its key does not cover. */
+export interface Uncovered {
+  /** As the handler declares them, e.g. `@Headers('x-tenant')`. */
+  readonly inputs: readonly string[];
+  /** What makes up for all of them, as it is written in `@CacheView`, e.g. `vary: ['x-tenant']`. */
   readonly line: string;
+}
+
+/** What one input asks for: another part of the key, another header in `vary`, a scope, or the author's word. */
+type Remedy =
+  | { readonly key: string }
+  | { readonly vary: string }
+  | { readonly scope: string }
+  | { readonly reviewed: true };
+
+interface UncoveredInput {
+  readonly input: string;
+  readonly remedy: Remedy;
 }
 
 /** What a route's `@CacheView` says about its inputs. */
 export interface CoverageClaims {
   readonly keys: readonly KeyCoverage[];
+  /** The strategies behind `keys`, as they are written. */
+  readonly keyTexts: readonly string[];
   readonly scope: CacheScope | undefined;
   readonly reviewed: boolean;
 }
@@ -37,11 +51,14 @@ interface DeclaredInput {
 const COOKIES = 14;
 const SIGNED_COOKIES = 15;
 
-const REVIEWED = "inputs: 'reviewed'";
+/** A request without a body has no bytes, and a key has to say something. */
+const RAW_BODY = "custom(({ raw }) => raw.rawBody?.toString('latin1') || false)";
+
+const REVIEWED: Remedy = { reviewed: true };
 
 /**
- * What the handler declares to read and the key does not cover. One such input makes a route uncacheable: two
- * requests that differ in it would get one response.
+ * What the handler declares to read and the key does not cover; `undefined` where it covers all. One such input
+ * makes a route uncacheable: two requests that differ in it would get one response.
  *
  * @param ownDecorators factories of parameter decorators that read nothing of the request
  */
@@ -50,24 +67,45 @@ export function findUncovered(
   method: string,
   claims: CoverageClaims,
   ownDecorators: ReadonlySet<unknown>,
-): UncoveredInput[] {
+): Uncovered | undefined {
   const metatype = controller.metatype as Type;
   const found: UncoveredInput[] = [];
   if (claims.scope === undefined && isGuarded(metatype, method)) {
-    found.push({ input: '@UseGuards()', line: "scope: 'public', or scope: ({ user }) => user.id" });
+    found.push({ input: '@UseGuards()', remedy: { scope: "({ user }) => user?.id /* or 'public' */" } });
   }
-  if (claims.reviewed) return found;
-  for (const input of declaredInputs(metatype, method)) {
-    if (ownDecorators.has(input.factory)) continue;
-    const uncovered = check(input, claims);
-    if (uncovered !== undefined) found.push(uncovered);
+  if (!claims.reviewed) {
+    for (const input of declaredInputs(metatype, method)) {
+      if (ownDecorators.has(input.factory)) continue;
+      const uncovered = check(input, claims, metatype);
+      if (uncovered !== undefined) found.push(uncovered);
+    }
+    const host: unknown = Reflect.getMetadata(HOST_METADATA, metatype);
+    if (isHostPattern(host) && !claims.keys.some((key) => key.host)) {
+      found.push({ input: '@Controller({ host })', remedy: { key: hostText(metatype) } });
+    }
+    if (readsRequestByInjection(controller)) found.push({ input: 'an injected REQUEST', remedy: REVIEWED });
   }
-  const host: unknown = Reflect.getMetadata(HOST_METADATA, metatype);
-  if (isHostPattern(host) && !claims.keys.some((key) => key.host)) {
-    found.push({ input: '@Controller({ host })', line: "host({ allow: ['…'] }) to key" });
+  if (found.length === 0) return undefined;
+  return { inputs: found.map(({ input }) => input), line: lineOf(found, claims) };
+}
+
+/** All remedies in one, with what the route says already. */
+function lineOf(found: readonly UncoveredInput[], { keys, keyTexts }: CoverageClaims): string {
+  const texts = new Set(keyTexts);
+  const vary = new Set(keys.flatMap((key) => key.headers ?? []));
+  const fields = new Map<string, string>();
+  for (const { remedy } of found) {
+    if ('key' in remedy) {
+      const kind = remedy.key.slice(0, remedy.key.indexOf('(') + 1);
+      for (const text of texts) if (text === 'path()' || text.startsWith(kind)) texts.delete(text);
+      texts.add(remedy.key);
+      fields.set('key', texts.size === 1 ? remedy.key : `[${[...texts].join(', ')}]`);
+    } else if ('vary' in remedy) {
+      fields.set('vary', `[${[...vary.add(remedy.vary)].map((name) => `'${name}'`).join(', ')}]`);
+    } else if ('scope' in remedy) fields.set('scope', remedy.scope);
+    else fields.set('inputs', "'reviewed'");
   }
-  if (readsRequestByInjection(controller)) found.push({ input: 'an injected REQUEST', line: REVIEWED });
-  return found;
+  return [...fields].map(([name, value]) => `${name}: ${value}`).join(', ');
 }
 
 function isGuarded(metatype: Type, method: string): boolean {
@@ -97,73 +135,80 @@ function declaredInputs(metatype: Type, method: string): DeclaredInput[] {
   }));
 }
 
-function check({ type, name }: DeclaredInput, { keys, scope }: CoverageClaims): UncoveredInput | undefined {
+function check(
+  { type, name }: DeclaredInput,
+  { keys, keyTexts, scope }: CoverageClaims,
+  metatype: Type,
+): UncoveredInput | undefined {
   const argument = name === undefined ? '()' : `('${name}')`;
   const isCustom = keys.some((key) => key.custom);
-  const uncovered = (decorator: string, line: string): UncoveredInput => ({
+  const uncovered = (decorator: string, remedy: Remedy): UncoveredInput => ({
     input: `@${decorator}${argument}`,
-    line,
+    remedy,
   });
   switch (type) {
     // The path is always in the key, and what is written is no input.
     case RouteParamtypes.PARAM:
     case RouteParamtypes.RESPONSE:
       return undefined;
-    case RouteParamtypes.QUERY:
-      if (
-        isCustom ||
-        coversMember(
-          keys.map((key) => key.query),
-          name,
-        )
-      )
-        return undefined;
-      return uncovered('Query', keys.some((key) => key.query) ? REVIEWED : 'query() to key');
-    case RouteParamtypes.BODY:
-      if (
-        isCustom ||
-        coversMember(
-          keys.map((key) => key.body),
-          name,
-        )
-      )
-        return undefined;
-      return uncovered('Body', keys.some((key) => key.body) ? REVIEWED : 'key: jsonBody()');
+    case RouteParamtypes.QUERY: {
+      const covered = keys.map((key) => key.query);
+      if (isCustom || coversMember(covered, name)) return undefined;
+      return uncovered('Query', ignoresMember(covered, name) ? REVIEWED : { key: 'query()' });
+    }
+    case RouteParamtypes.BODY: {
+      const covered = keys.map((key) => key.body);
+      if (isCustom || coversMember(covered, name)) return undefined;
+      const whole = keyTexts.some((text) => text.startsWith('formBody(')) ? 'formBody()' : 'jsonBody()';
+      // A GET with a body bypasses the cache: what its handler reads of one is the same for all others.
+      const isRead = covered.some(Boolean) && !ignoresMember(covered, name);
+      return uncovered('Body', isRead ? { key: whole } : REVIEWED);
+    }
     case RouteParamtypes.HEADERS:
-      if (name === undefined) return uncovered('Headers', `vary: ['…'] and ${REVIEWED}`);
+      if (name === undefined) return uncovered('Headers', REVIEWED);
       if (isCustom || keys.some((key) => key.headers?.includes(name.toLowerCase()))) return undefined;
-      return uncovered('Headers', `vary: ['${name.toLowerCase()}']`);
+      return uncovered('Headers', { vary: name.toLowerCase() });
     case RouteParamtypes.SESSION:
       if (isCustom || typeof scope === 'function') return undefined;
-      return uncovered('Session', 'scope: ({ session }) => session.…');
+      return uncovered('Session', { scope: '({ session }) => session?.id' });
     case RouteParamtypes.IP:
-      return isCustom ? undefined : uncovered('Ip', 'key: [query(), custom(({ ip }) => ip)]');
+      return isCustom ? undefined : uncovered('Ip', { key: 'custom(({ ip }) => ip)' });
     case RouteParamtypes.HOST:
       return isCustom || keys.some((key) => key.host)
         ? undefined
-        : uncovered('HostParam', "host({ allow: ['…'] }) to key");
+        : uncovered('HostParam', { key: hostText(metatype) });
     case RouteParamtypes.RAW_BODY:
-      return isCustom ? undefined : uncovered('RawBody', 'key: custom(…) over the bytes');
+      if (isCustom) return undefined;
+      return uncovered('RawBody', keys.some((key) => key.body) ? { key: RAW_BODY } : REVIEWED);
     case RouteParamtypes.FILE:
     case RouteParamtypes.FILES:
-      return uncovered(
-        type === RouteParamtypes.FILE ? 'UploadedFile' : 'UploadedFiles',
-        '@NoCache(), as uploads are not in any key,',
-      );
+      // An interceptor reads uploads, after the cache has looked: no key can hold them.
+      return uncovered(type === RouteParamtypes.FILE ? 'UploadedFile' : 'UploadedFiles', REVIEWED);
     case COOKIES:
     case SIGNED_COOKIES:
       if (isCustom || keys.some((key) => key.headers?.includes('cookie'))) return undefined;
-      return uncovered(
-        type === COOKIES ? 'Cookies' : 'SignedCookies',
-        'key: [query(), custom(({ cookies }) => cookies.…)]',
-      );
+      return uncovered(type === COOKIES ? 'Cookies' : 'SignedCookies', { vary: 'cookie' });
     case RouteParamtypes.NEXT:
-      return { input: '@Next()', line: REVIEWED };
+      return { input: '@Next()', remedy: REVIEWED };
     case RouteParamtypes.REQUEST:
-      return { input: '@Req()', line: REVIEWED };
+      return { input: '@Req()', remedy: REVIEWED };
     default:
-      return { input: 'a custom parameter decorator', line: REVIEWED };
+      return { input: 'a custom parameter decorator', remedy: REVIEWED };
   }
+}
+
+/** A key part that allows a host which the controller's first pattern may well match. */
+function hostText(metatype: Type): string {
+  const [pattern]: unknown[] = [Reflect.getMetadata(HOST_METADATA, metatype) as unknown].flat();
+  const example = typeof pattern === 'string' ? pattern.replace(/[:*]/g, '') : 'www.example.com';
+  return `host({ allow: ['${example}'] })`;
+}
+
+/** Whether a strategy leaves out, by name, what the handler asks for by name. */
+function ignoresMember(coverages: readonly KeyCoverage['query'][], name: string | undefined): boolean {
+  return coverages.some(
+    (covered) => typeof covered === 'object' && name !== undefined && covered.ignore?.includes(name),
+  );
 }
 
 /** Whether one of the strategies covers `name`, or, without a name, all members. */

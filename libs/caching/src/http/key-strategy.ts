@@ -23,6 +23,7 @@ export interface KeyCoverage {
 
 /** One part of a key. Made by the functions of this file; a plain function of the request works as well. */
 export interface NamedKeyStrategy {
+  /** As it is written, e.g. `query({"include":["page"]})`. */
   readonly name: string;
   /** `url`: depends on the target alone. `header`: its values are variants of one URL and capped per URL. */
   readonly source: 'url' | 'header' | 'other';
@@ -43,7 +44,7 @@ export type KeyStrategy = NamedKeyStrategy | ((request: RequestView) => unknown)
  * @CacheView({ key: path() })
  */
 export function path(): NamedKeyStrategy {
-  return { name: 'path', source: 'url', covers: {}, part: () => '' };
+  return { name: 'path()', source: 'url', covers: {}, part: () => '' };
 }
 
 export interface QueryKeyOptions {
@@ -64,12 +65,13 @@ const MAX_SORTED_PAIRS = 500;
  * @example
  * @CacheView({ key: query({ ignore: ['nocache'] }) })
  */
-export function query({ include, ignore, sortRepeated = false }: QueryKeyOptions = {}): NamedKeyStrategy {
+export function query(options: QueryKeyOptions = {}): NamedKeyStrategy {
+  const { include, ignore, sortRepeated = false } = options;
   rejectBoth('query', include, ignore);
   const names = include && new Set(include);
   const ignored = ignore && new Set(ignore);
   return {
-    name: 'query',
+    name: written('query', options),
     source: 'url',
     covers: { query: include || ignore ? { ...(include && { include }), ...(ignore && { ignore }) } : true },
     part(request) {
@@ -129,7 +131,7 @@ function bodyStrategy(name: string, contentType: RegExp, options: BodyKeyOptions
   }
   const limits = { ...BODY_LIMITS, maxLength: maxBytes };
   return {
-    name,
+    name: written(name, options),
     source: 'other',
     covers: { body: include || ignore ? { ...(include && { include }), ...(ignore && { ignore }) } : true },
     part({ headers, body }) {
@@ -152,6 +154,16 @@ function pick(body: unknown, include?: readonly string[], ignore?: readonly stri
   return Object.fromEntries(kept);
 }
 
+/** What the names of keyed headers must be, for messages. */
+export const FIELD_NAMES_RULE =
+  'a list of header names, but "host": a client can send any, so that is host({ allow: [...] })';
+
+export function isFieldName(name: unknown): boolean {
+  return (
+    typeof name === 'string' && /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name) && name.toLowerCase() !== 'host'
+  );
+}
+
 /**
  * The values of these request headers. A header that is absent differs from one that is empty.
  *
@@ -161,20 +173,10 @@ function pick(body: unknown, include?: readonly string[], ignore?: readonly stri
 export function headers(...names: readonly string[]): NamedKeyStrategy {
   const wanted = names.map((name) => name.toLowerCase()).sort();
   for (const name of wanted) {
-    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) {
-      throw new CachingConfigError('headers', name, 'names of header fields', 'headers()');
-    }
-    if (name === 'host') {
-      throw new CachingConfigError(
-        'headers',
-        name,
-        'host({ allow: [...] }): a client can send any Host',
-        'headers()',
-      );
-    }
+    if (!isFieldName(name)) throw new CachingConfigError('headers', name, FIELD_NAMES_RULE, 'headers()');
   }
   return {
-    name: `headers(${wanted.join(',')})`,
+    name: `headers(${wanted.map((name) => `'${name}'`).join(', ')})`,
     source: 'header',
     covers: { headers: wanted },
     part: (request) =>
@@ -197,7 +199,7 @@ export function host({ allow }: { readonly allow: readonly string[] }): NamedKey
   }
   const allowed = new Set(allow.map((name) => name.toLowerCase()));
   return {
-    name: 'host',
+    name: written('host', { allow }),
     source: 'other',
     covers: { host: true },
     part(request) {
@@ -218,11 +220,15 @@ export function host({ allow }: { readonly allow: readonly string[] }): NamedKey
 export function custom(part: (request: RequestView) => unknown): NamedKeyStrategy {
   if (typeof part !== 'function') throw new CachingConfigError('part', part, 'a function', 'custom()');
   return {
-    name: 'custom',
+    name: 'custom(…)',
     source: 'other',
     covers: { custom: true },
     part: part as (request: RequestView) => MaybePromise<string>,
   };
+}
+
+function written(name: string, options: object): string {
+  return `${name}(${Object.keys(options).length === 0 ? '' : JSON.stringify(options)})`;
 }
 
 /** Text that can't run into what follows it: its length stands before it. */

@@ -1,3 +1,5 @@
+import { unescape } from 'node:querystring';
+
 /** A `name=value` of a query, as it came. */
 export interface QueryPair {
   readonly raw: string;
@@ -22,7 +24,8 @@ export function decodeName(raw: string): string {
   try {
     return decodeURIComponent(spaced);
   } catch (error) {
-    if (error instanceof URIError) return spaced;
+    // As node:querystring decodes it: names that it makes one of have one name here as well.
+    if (error instanceof URIError) return unescape(spaced);
     throw error;
   }
 }

@@ -11,6 +11,8 @@ export interface FrameworkRequest {
   readonly params?: unknown;
   readonly query?: unknown;
   readonly body?: unknown;
+  /** The bytes of the body, where the application was created with `rawBody: true`. */
+  readonly rawBody?: Buffer | undefined;
   readonly user?: unknown;
   readonly session?: unknown;
   readonly cookies?: unknown;

@@ -6,7 +6,15 @@ import type { CacheScope, CacheStatuses, RequestCallback, ResolvedOptions } from
 import { checkNames, checkPolicy, duration } from '../caching.options.js';
 import type { CacheTags, CacheViewOptions } from '../decorators.js';
 import { callUser, KeyBuilder } from './key-builder.js';
-import { component, headers, type KeyCoverage, type KeyStrategy, query } from './key-strategy.js';
+import {
+  component,
+  FIELD_NAMES_RULE,
+  headers,
+  isFieldName,
+  type KeyCoverage,
+  type KeyStrategy,
+  query,
+} from './key-strategy.js';
 import type { RequestView } from './request-view.js';
 import {
   ALL_VIEWS,
@@ -26,6 +34,8 @@ export interface ViewPolicy extends RecordingPolicy {
   readonly ttl: number;
   readonly key: KeyBuilder;
   readonly coverage: readonly KeyCoverage[];
+  /** The strategies of `key` as they are written, for messages. */
+  readonly keyTexts: readonly string[];
   /** The key does not cover what the handler reads: every request bypasses the cache. */
   readonly uncovered: boolean;
   /** The handler answers through `@Res()`. */
@@ -79,8 +89,8 @@ export function checkViewOptions(given: CacheViewOptions, route: string, warning
   checkNames(given, VIEW_FIELDS, where);
   checkPolicy(given, where, warnings);
   const { vary, tags, inputs } = given;
-  if (vary !== undefined && !(Array.isArray(vary) && vary.every((name) => typeof name === 'string'))) {
-    throw new CachingConfigError('vary', vary, 'a list of header names', where);
+  if (vary !== undefined && !(Array.isArray(vary) && vary.every(isFieldName))) {
+    throw new CachingConfigError('vary', vary, FIELD_NAMES_RULE, where);
   }
   if (inputs !== undefined && inputs !== 'reviewed')
     throw new CachingConfigError('inputs', inputs, "'reviewed'", where);
@@ -129,6 +139,7 @@ export function compileView(
     method: httpMethod,
     rawHandler,
     coverage,
+    keyTexts: strategies.map((strategy) => (typeof strategy === 'function' ? 'custom(…)' : strategy.name)),
     ttl,
     statuses: statusesOf(merged.statuses ?? defaultStatuses(httpMethod), ttl),
     keyedHeaders: new Set(coverage.flatMap((key) => key.headers ?? [])),

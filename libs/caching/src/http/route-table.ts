@@ -83,8 +83,8 @@ export class RouteTable {
 }
 
 function siteOf(controller: Type, method: string, className: string): RouteSite | undefined {
-  const handler = controller.prototype[method] as object;
-  if (Reflect.getMetadata(PATH_METADATA, handler) === undefined) return undefined;
+  const handler = controller.prototype[method] as object | undefined;
+  if (handler === undefined || Reflect.getMetadata(PATH_METADATA, handler) === undefined) return undefined;
   const requestMethod = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod;
   const args = Object.keys((Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as object);
   const takesResponse = args.some((key) => {
@@ -141,32 +141,30 @@ class RouteCompiler {
   }
 
   #warnUncovered(view: Omit<ViewPolicy, 'uncovered'>, reviewed: boolean): boolean {
-    const { coverage: keys, scope } = view;
-    const inputs = findUncovered(
+    const { coverage: keys, keyTexts, scope } = view;
+    const uncovered = findUncovered(
       this.wrapper,
       this.site.method,
-      { keys, scope, reviewed },
+      { keys, keyTexts, scope, reviewed },
       this.sources.ownDecorators,
     );
-    if (inputs.length === 0) return false;
-    const parts = inputs.map(({ input, line }) => `${input} (add ${line})`);
+    if (uncovered === undefined) return false;
     this.sources.warn(
       `${this.site.name} is not cached, as its response may depend on what its key does not cover: ` +
-        `${parts.join('; ')}. Add that to its @CacheView, or @NoCache().`,
+        `${uncovered.inputs.join(', ')}. Add ${uncovered.line} to its @CacheView, or @NoCache().`,
     );
     return true;
   }
 
   #evict(): EvictPolicy | undefined {
     const own = this.#own<CacheEvictOptions>(CACHE_EVICT);
-    const writes = this.site.httpMethod !== 'GET' && this.site.httpMethod !== 'HEAD';
-    const inherited = writes ? this.#ofClass<CacheEvictOptions>(CACHE_EVICT) : undefined;
-    const given = own ?? inherited;
+    const given = own ?? this.#ofClass<CacheEvictOptions>(CACHE_EVICT);
     return (
       given &&
-      checkEvict(given, this.site, (controller) =>
-        this.sources.controllers.some(({ metatype }) => metatype === controller),
-      )
+      checkEvict(given, this.site, own === undefined, (controller, method) => {
+        const isKnown = this.sources.controllers.some(({ metatype }) => metatype === controller);
+        return isKnown && siteOf(controller, method, controller.name) !== undefined;
+      })
     );
   }
 

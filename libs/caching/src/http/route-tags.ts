@@ -1,4 +1,5 @@
 import { component } from './key-strategy.js';
+import { RecentMap } from './recent-map.js';
 import { splitTarget } from './request-view.js';
 
 /** Carried by every view: what `all()` evicts. */
@@ -28,7 +29,9 @@ export function routeTag(route: string): string {
 
 /** The responses of one handler for one complete set of its path parameters. */
 export function routeParamsTag(route: string, params: Readonly<Record<string, unknown>>): string {
+  // Fastify has a name without a value for an optional parameter that is absent, Express has none.
   const pairs = Object.keys(params)
+    .filter((name) => params[name] !== undefined)
     .sort()
     .map((name) => component(name) + component(String(params[name])));
   return `r:${route}?${pairs.join('')}`;
@@ -44,9 +47,23 @@ export function prefixTag(path: string): string {
   return `x:/${segments(path).slice(0, MAX_PREFIX_DEPTH).join('/')}`;
 }
 
+/** Paths whose tags are remembered; longer ones than this are not. */
+const KNOWN_PATHS = 1_000;
+const KNOWN_PATH_LENGTH = 256;
+const known = new RecentMap<readonly string[]>(KNOWN_PATHS);
+
 /** What a response of `target` carries so that `byPath` and `byPrefix` find it. */
-export function targetTags(target: string): string[] {
-  const parts = segments(splitTarget(target).path);
+export function targetTags(target: string): readonly string[] {
+  const { path } = splitTarget(target);
+  if (path.length > KNOWN_PATH_LENGTH) return makeTargetTags(path);
+  let tags = known.get(path);
+  // The entries of a path share their tags' texts, as there may be many that differ in their query.
+  if (tags === undefined) known.set(path, (tags = makeTargetTags(path)));
+  return tags;
+}
+
+function makeTargetTags(path: string): string[] {
+  const parts = segments(path);
   const tags = [`p:/${parts.join('/')}`];
   for (let depth = Math.min(parts.length, MAX_PREFIX_DEPTH); depth >= 0; depth--) {
     tags.push(`x:/${parts.slice(0, depth).join('/')}`);
@@ -56,14 +73,21 @@ export function targetTags(target: string): string[] {
 
 /**
  * The segments of a path in one spelling for all that any router treats alike: percent-encoding undone once, case
- * folded, empty segments dropped. Spellings that one router tells apart may fall together here, which evicts too
- * much rather than too little.
+ * folded, empty segments dropped, and nothing of what follows a `;` or a `#`, where some routers see the path end.
+ * Spellings that one router tells apart may fall together here, which evicts too much rather than too little.
  */
 function segments(path: string): string[] {
-  return splitTarget(path)
-    .path.split(/[/;]/)
-    .map((segment) => decodeSegment(segment).toUpperCase())
+  const { path: whole } = splitTarget(path);
+  const end = whole.search(/[;#]/);
+  return (end === -1 ? whole : whole.slice(0, end))
+    .split('/')
+    .map((segment) => foldCase(decodeSegment(segment)))
     .filter((segment) => segment !== '');
+}
+
+/** Both ways, as routers go either and letters such as the Kelvin sign have no way back. */
+function foldCase(segment: string): string {
+  return segment.toLowerCase().toUpperCase();
 }
 
 function decodeSegment(segment: string): string {

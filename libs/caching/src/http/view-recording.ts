@@ -1,5 +1,7 @@
+import { isUint8Array } from 'node:util/types';
 import type { StoredResponse } from '../cache/entry.js';
 import type { SkipReason } from '../cache/reasons.js';
+import { isPromiseLike } from '../cache/maybe-promise.js';
 import type { Fill } from '../cache/view-cache.js';
 import { CacheCallbackError, describe } from '../caching.errors.js';
 import type { CacheEvents } from '../observe/events.js';
@@ -7,6 +9,9 @@ import { BodyRecorder } from './body-recorder.js';
 import { type VerdictFields, verdictFields } from './cache-headers.js';
 import { diffHeaders, type HeaderBag, type HeaderDiff, isSame, listOf } from './header-diff.js';
 import { mayStore, type ResponseFilter, type StoringPolicy, type StoringVerdict } from './response-filter.js';
+
+/** Why a response is not stored and yet given to those who wait for it. */
+const SHARED: ReadonlySet<SkipReason> = new Set(['status', 'evicted']);
 
 /** What a fill needs to know of its route. */
 export interface RecordingPolicy extends StoringPolicy {
@@ -84,6 +89,8 @@ export class ViewRecording {
 
   push(chunk: unknown, encoding?: unknown): void {
     if (this.#body === undefined || this.ended || chunk === undefined || chunk === null) return;
+    // The framework refuses it, with an error of its own.
+    if (typeof chunk !== 'string' && !isUint8Array(chunk)) return this.cut();
     this.#hasBody = true;
     this.#body.push(chunk, encoding);
     if (this.#body.tooLarge) this.#skip('too-large');
@@ -123,10 +130,13 @@ export class ViewRecording {
     });
   }
 
-  /** A `Set-Cookie` was added after `open`. Returns whether that changed the verdict. */
-  noteCookie(value: HeaderBag[string]): boolean {
-    if (this.#verdict?.store !== true || !this.#isCookieAdded(value)) return false;
-    this.#verdict = refuse('set-cookie');
+  /** Fields that may have been added since `open`. Returns whether they changed the verdict. */
+  noteLate(cookie: HeaderBag[string], trailer?: HeaderBag[string]): boolean {
+    const verdict = this.#verdict;
+    if (verdict === undefined || (!verdict.store && !SHARED.has(verdict.reason))) return false;
+    if (this.#isCookieAdded(cookie)) this.#verdict = refuse('set-cookie');
+    else if (trailer !== undefined) this.#verdict = refuse('encoded');
+    else return false;
     return true;
   }
 
@@ -134,7 +144,7 @@ export class ViewRecording {
   settle(): void {
     if (this.ended || this.#response === undefined || this.#verdict === undefined) return;
     if (this.#verdict.store) this.fill.store(this.#response, this.#verdict.ttl);
-    else if (this.#verdict.reason === 'status' || this.#verdict.reason === 'evicted') {
+    else if (SHARED.has(this.#verdict.reason)) {
       this.#tell(this.#verdict.reason);
       this.fill.share(this.#response);
     } else this.#skip(this.#verdict.reason);
@@ -158,9 +168,11 @@ export class ViewRecording {
     try {
       const kept: unknown = filter({ status: head.status, headers: head.headers, body });
       if (typeof kept === 'boolean') return kept;
+      // It is refused below; its own failure, which nobody waits for, must not end the process.
+      if (isPromiseLike(kept)) kept.then(undefined, () => undefined);
       throw new CacheCallbackError('filter', route, `returned ${describe(kept)}; allowed: true or false`);
     } catch (error) {
-      this.fill.reject();
+      this.#skip('filter');
       if (error instanceof CacheCallbackError) throw error;
       const problem = error instanceof Error ? error.message : String(error);
       throw new CacheCallbackError('filter', route, `failed: ${problem}`, { cause: error });

@@ -1,15 +1,14 @@
 import { defer, from, mergeMap, type Observable, of, tap } from 'rxjs';
 import { withFill } from '../cache-context.js';
-import type { Entry, StoredResponse } from '../cache/entry.js';
+import { type Entry, isEntry, type StoredResponse } from '../cache/entry.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import type { StampPosition } from '../cache/stamps.js';
 import type { Fill, Ticket, ViewCache, ViewKey } from '../cache/view-cache.js';
 import type { Clock } from '../cache/clock.js';
 import type { CacheEvents } from '../observe/events.js';
-import { isEntry } from '../stores/store.js';
 import { admit, type CredentialRules } from './admission.js';
 import { type Verdict, verdictFields, type VerdictFields } from './cache-headers.js';
-import { callUser } from './key-builder.js';
+import { askUser } from './key-builder.js';
 import type { KeyBypass } from './key-strategy.js';
 import { armReplay, type FrameworkResponse, type HttpPlatform } from './platform/platform.js';
 import { RequestView } from './request-view.js';
@@ -54,7 +53,7 @@ export class ViewServer {
         if (policy.refresh === undefined) return this.#lookup(policy, exchange, view);
         const { refresh } = policy;
         return chain(
-          callUser('refresh', policy.route, () => refresh(exchange.request)),
+          askUser('refresh', policy.route, () => refresh(exchange.request)),
           (wanted) => (wanted ? this.#refresh(policy, exchange, view) : this.#lookup(policy, exchange, view)),
         );
       });

@@ -37,9 +37,12 @@ export class MemoryStore implements CacheStore {
   readonly #clock: Clock;
   readonly #log: EvictionLog;
   readonly #slots: LRUCache<string, Slot>;
-  /** The same slots in the order they came: a set can be walked in slices while it changes, the LRU can't. */
-  readonly #all = new Set<Slot>();
-  #sweep: { readonly rest: Iterator<Slot>; readonly startedAt: number } | undefined;
+  /**
+   * Their keys in the order they came: a set can be walked in slices while it changes, the LRU can't. Not the slots,
+   * as V8 keeps a set's outgrown tables, and all they refer to, until its next full collection.
+   */
+  readonly #keys = new Set<string>();
+  #sweep: { readonly rest: Iterator<string>; readonly startedAt: number } | undefined;
   #sweepPending = false;
   #restUntil = 0;
 
@@ -50,7 +53,7 @@ export class MemoryStore implements CacheStore {
       max: maxEntries ?? MEMORY_DEFAULTS.maxEntries,
       maxSize: maxBytes ?? MEMORY_DEFAULTS.maxBytes,
       sizeCalculation: (slot) => sizeOf(slot.entry),
-      dispose: (slot) => this.#all.delete(slot),
+      dispose: (_slot, key) => this.#keys.delete(key),
     });
   }
 
@@ -86,11 +89,9 @@ export class MemoryStore implements CacheStore {
     this.#log.expectLife(entry.expiresAt - entry.storedAt);
     const present = this.#slots.peek(entry.key);
     if (present !== undefined && present.entry.order > entry.order && this.#checkCurrent(present)) return;
-    const slot: Slot = { entry, checkedAt: this.#log.position };
-    this.#all.add(slot);
-    this.#slots.set(entry.key, slot);
+    this.#slots.set(entry.key, { entry, checkedAt: this.#log.position });
     // An entry above `maxBytes` is refused by the LRU without a word.
-    if (this.#slots.peek(entry.key) !== slot) this.#all.delete(slot);
+    if (this.#slots.has(entry.key)) this.#keys.add(entry.key);
   }
 
   delete(key: string): void {
@@ -103,7 +104,7 @@ export class MemoryStore implements CacheStore {
 
   evict(tags: readonly string[]): StampPosition {
     const position = this.#log.evict(tags);
-    if (this.#all.size > 0) this.#requestSweep();
+    if (this.#keys.size > 0) this.#requestSweep();
     return position;
   }
 
@@ -135,7 +136,7 @@ export class MemoryStore implements CacheStore {
 
   #startSweep(): void {
     this.#sweepPending = false;
-    this.#sweep = { rest: this.#all.values(), startedAt: this.#clock.now() };
+    this.#sweep = { rest: this.#keys.values(), startedAt: this.#clock.now() };
     setImmediate(() => this.#sweepSlice());
   }
 
@@ -143,7 +144,7 @@ export class MemoryStore implements CacheStore {
     if (this.#sweep === undefined) return;
     const now = this.#clock.now();
     for (let looked = 0; looked < SWEEP_SLICE; looked++) {
-      const { value: slot, done } = this.#sweep.rest.next();
+      const { value: key, done } = this.#sweep.rest.next();
       if (done === true) {
         this.#restUntil =
           now + Math.max(SWEEP_REST.atLeast, SWEEP_REST.factor * (now - this.#sweep.startedAt));
@@ -152,7 +153,8 @@ export class MemoryStore implements CacheStore {
         if (this.#sweepPending) this.#scheduleSweep();
         return;
       }
-      if (slot.entry.expiresAt <= now || !this.#checkCurrent(slot)) this.#slots.delete(slot.entry.key);
+      const slot = this.#slots.peek(key);
+      if (slot === undefined || slot.entry.expiresAt <= now || !this.#checkCurrent(slot)) this.#slots.delete(key);
     }
     setImmediate(() => this.#sweepSlice());
   }

@@ -1,16 +1,23 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { StoredResponse } from '../../cache/entry.js';
 import type { VerdictFields } from '../cache-headers.js';
-import type { HeaderBag } from '../header-diff.js';
 import type { FrameworkRequest } from '../request-view.js';
 import type { ViewRecording } from '../view-recording.js';
 import {
+  onHeadComplete,
+  parseWriteHead,
+  readHead,
+  type WriteHeadArguments,
+  type WriteHeadParameters,
+} from './head.js';
+import {
   attachRecording,
+  closeRecording,
   type FrameworkResponse,
   hideConditionals,
   type HttpPlatform,
+  joinMembers,
   type RecordOptions,
-  wireNames,
 } from './platform.js';
 
 type ExpressRequest = IncomingMessage & FrameworkRequest & { readonly fresh?: boolean };
@@ -43,10 +50,8 @@ export class ExpressPlatform implements HttpPlatform {
     if (res.headersSent || res.writableEnded) return;
     for (const name of stored.removed) res.removeHeader(name);
     for (const [name, value] of stored.headers) res.setHeader(name, value);
-    for (const [name, value] of stored.listMembers) {
-      const present = res.getHeader(name);
-      res.setHeader(name, present === undefined ? value : `${String(present)}, ${String(value)}`);
-    }
+    for (const [name, value] of stored.listMembers)
+      res.setHeader(name, joinMembers(res.getHeader(name), value));
     this.setFields(response, fields);
     res.statusCode = stored.status;
     if (stored.statusMessage !== undefined) res.statusMessage = stored.statusMessage;
@@ -55,7 +60,9 @@ export class ExpressPlatform implements HttpPlatform {
       res.end();
       return;
     }
-    if (!res.hasHeader('content-length')) res.setHeader('Content-Length', stored.body.length);
+    // RFC 9110 §8.6: never in a 204.
+    if (stored.status !== 204 && !res.hasHeader('content-length'))
+      res.setHeader('Content-Length', stored.body.length);
     res.end(stored.body);
   }
 
@@ -65,39 +72,30 @@ export class ExpressPlatform implements HttpPlatform {
     attachRecording(response, recording);
     const restoreConditionals = hideConditionals(request.headers);
     const { write, end, writeHead } = res;
-    // Somebody (a session, compression) adds headers at the last moment; a cookie among them changes the verdict.
-    const isHooked = Object.hasOwn(res, 'writeHead');
 
     const open = (head?: WriteHeadArguments): void => {
       restoreConditionals();
-      recording.open(readHead(res, head));
+      recording.open(readHead(res, head, 'framework'));
     };
-    const sendHead = <T>(call: () => T): T => {
-      if (!isHooked) return call();
-      const { setHeader } = res;
-      res.setHeader = (name, value) => {
-        if (name.toLowerCase() === 'set-cookie' && recording.noteCookie(value as HeaderBag[string])) {
-          const fields = recording.fields();
-          for (let at = 0; at < fields.length; at += 2) {
-            setHeader.call(res, fields[at] as string, fields[at + 1] as string);
-          }
-        }
-        return setHeader.call(res, name, value);
-      };
-      try {
-        return call();
-      } finally {
-        res.setHeader = setHeader;
-      }
+    // A session adds its cookie at the last moment; it changes the verdict.
+    onHeadComplete(res, () => {
+      if (recording.noteLate(res.getHeader('set-cookie'))) this.setFields(res, recording.fields());
+    });
+    const settle = (): void => {
+      recording.noteLate(res.getHeader('set-cookie'));
+      recording.settle();
     };
 
-    res.writeHead = ((...args: WriteHeadParameters) => {
+    res.writeHead = (...args: WriteHeadParameters) => {
       if (!recording.opened) {
         open(parseWriteHead(args));
         this.setFields(res, recording.fields());
       }
-      return sendHead(() => writeHead.apply(res, args as never));
-    }) as typeof writeHead;
+      writeHead.apply(res, args as never);
+      // The head of a body that middleware held back: see `end`.
+      if (recording.closed) settle();
+      return res;
+    };
 
     res.write = ((...args: Parameters<typeof write>) => {
       if (!recording.opened) {
@@ -114,12 +112,16 @@ export class ExpressPlatform implements HttpPlatform {
       const isWhole = !recording.opened;
       if (isWhole) open();
       if (typeof chunk !== 'function') recording.push(chunk, encoding);
-      recording.close();
-      if (isWhole) this.setFields(res, recording.fields());
+      try {
+        closeRecording(response, recording);
+      } finally {
+        if (isWhole) this.setFields(res, recording.fields());
+      }
       if (isWhole && isNotModified(request as ExpressRequest)) sendNotModified(res, end);
       else end.apply(res, args);
-      recording.noteCookie(res.getHeader('set-cookie'));
-      recording.settle();
+      // Middleware may hold the end back, e.g. until its session is saved, and set a cookie then. Where the client
+      // has left, no head will be sent.
+      if (res.headersSent || res.destroyed) settle();
       return res;
     }) as typeof end;
 
@@ -133,49 +135,6 @@ export class ExpressPlatform implements HttpPlatform {
   }
 }
 
-type WriteHeadParameters = [status: number, reasonOrHeaders?: unknown, headers?: unknown];
-
-interface WriteHeadArguments {
-  readonly status: number;
-  readonly statusMessage?: string;
-  readonly headers: readonly (readonly [string, HeaderBag[string]])[];
-}
-
-function parseWriteHead([status, reasonOrHeaders, headers]: WriteHeadParameters): WriteHeadArguments {
-  const given = typeof reasonOrHeaders === 'string' ? headers : reasonOrHeaders;
-  return {
-    status,
-    ...(typeof reasonOrHeaders === 'string' && { statusMessage: reasonOrHeaders }),
-    headers: Array.isArray(given)
-      ? pairs(given as unknown[])
-      : Object.entries((given ?? {}) as OutgoingHttpHeaders),
-  };
-}
-
-/** Node takes `[name, value, …]` as well as `[[name, value], …]`. */
-function pairs(list: readonly unknown[]): (readonly [string, HeaderBag[string]])[] {
-  if (Array.isArray(list[0])) return list as (readonly [string, HeaderBag[string]])[];
-  const found: (readonly [string, HeaderBag[string]])[] = [];
-  for (let at = 0; at < list.length; at += 2) found.push([list[at] as string, list[at + 1] as string]);
-  return found;
-}
-
-function readHead(res: ServerResponse, given?: WriteHeadArguments): Parameters<ViewRecording['open']>[0] {
-  const headers: Record<string, HeaderBag[string]> = { ...res.getHeaders() };
-  const names = new Map(wireNames(res).map((name) => [name.toLowerCase(), name]));
-  for (const [name, value] of given?.headers ?? []) {
-    headers[name.toLowerCase()] = value;
-    names.set(name.toLowerCase(), name);
-  }
-  return {
-    status: given?.status ?? res.statusCode,
-    statusMessage: given?.statusMessage ?? (res.statusMessage || undefined),
-    headers,
-    names: [...names.values()],
-    delivery: 'framework',
-  };
-}
-
 /** Express' own test of `If-None-Match` and `If-Modified-Since` against the response's headers and status. */
 function isNotModified(request: ExpressRequest): boolean {
   const { headers } = request;
@@ -187,5 +146,5 @@ function isNotModified(request: ExpressRequest): boolean {
 function sendNotModified(res: ServerResponse, end = res.end): void {
   res.statusCode = 304;
   for (const name of ['Content-Type', 'Content-Length', 'Transfer-Encoding']) res.removeHeader(name);
-  end.call(res, undefined as never, 'utf8');
+  end.call(res, undefined, 'utf8');
 }

@@ -3,16 +3,17 @@ import type { ReadableStream } from 'node:stream/web';
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { StoredResponse } from '../../cache/entry.js';
 import type { VerdictFields } from '../cache-headers.js';
-import type { HeaderBag } from '../header-diff.js';
 import type { FrameworkRequest } from '../request-view.js';
 import type { ViewRecording } from '../view-recording.js';
+import { givenField, onHeadComplete, parseWriteHead, readHead, type WriteHeadParameters } from './head.js';
 import {
   attachRecording,
+  closeRecording,
   type FrameworkResponse,
   hideConditionals,
   type HttpPlatform,
+  joinMembers,
   type RecordOptions,
-  wireNames,
 } from './platform.js';
 
 /** The part of Fastify's reply that is used here, so that the library needs no Fastify to compile or to load. */
@@ -43,6 +44,8 @@ interface Recorded {
   readonly recording: ViewRecording;
   readonly restoreConditionals: () => void;
 }
+
+type WebBody = ConstructorParameters<typeof Response>[0];
 
 const RECORDED = Symbol('nestjs-caching.recorded');
 const WITHOUT_TYPE = Symbol('nestjs-caching.without-type');
@@ -119,20 +122,23 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
   }
   const { recording } = recorded;
   recorded.restoreConditionals();
-  const headers = reply.getHeaders();
+  // Fastify takes status, fields and body of a web Response only after the hooks.
+  const answer = payload instanceof Response && !payload.bodyUsed ? payload : undefined;
+  const headers = { ...reply.getHeaders(), ...(answer && Object.fromEntries(answer.headers)) };
   recording.open({
-    status: reply.statusCode,
+    status: answer?.status ?? reply.statusCode,
     statusMessage: raw.statusMessage || undefined,
     headers,
     names: Object.keys(headers),
     delivery: 'framework',
   });
-  const stream = toReadable(payload);
+  const stream = toReadable(answer ? answer.body : payload);
   if (stream !== undefined) {
-    done(null, teeInto(recording, stream, raw));
+    const tee = teeInto(recording, stream, raw);
+    done(null, answer ? new Response(Readable.toWeb(tee) as WebBody, answer) : tee);
     return;
   }
-  recording.push(payload);
+  recording.push(answer ? answer.body : payload);
   try {
     recording.close();
   } catch (error) {
@@ -145,24 +151,27 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
 /** The head is the last moment at which later hooks' cookies show and the verdict can be told. */
 function watchHead(raw: ServerResponse, recording: ViewRecording): void {
   const { writeHead } = raw;
-  raw.writeHead = ((status: number, ...rest: unknown[]) => {
-    const given = (typeof rest[0] === 'string' ? rest[1] : rest[0]) as
-      Record<string, OutgoingHttpHeader> | undefined;
-    if (!recording.opened && !recording.ended) {
-      const headers: HeaderBag = { ...raw.getHeaders(), ...given };
-      recording.open({ status, headers, names: Object.keys(headers), delivery: 'raw' });
-    }
-    recording.noteCookie(given?.['set-cookie'] ?? raw.getHeader('set-cookie'));
+  const addFields = (): void => {
     const fields = recording.fields();
-    for (let at = 0; at < fields.length; at += 2) {
-      if (given !== undefined && !Array.isArray(given))
-        given[(fields[at] as string).toLowerCase()] = fields[at + 1] as string;
-      else raw.setHeader(fields[at] as string, fields[at + 1] as string);
-    }
-    const result: unknown = writeHead.call(raw, status, ...(rest as []));
+    for (let at = 0; at < fields.length; at += 2)
+      raw.setHeader(fields[at] as string, fields[at + 1] as string);
+  };
+  // Express middleware on Fastify adds its cookie inside `writeHead`.
+  onHeadComplete(raw, () => {
+    if (recording.noteLate(raw.getHeader('set-cookie'))) addFields();
+  });
+  raw.writeHead = (...args: WriteHeadParameters) => {
+    const given = parseWriteHead(args);
+    if (!recording.opened && !recording.ended) recording.open(readHead(raw, given, 'raw'));
+    recording.noteLate(
+      givenField(given, 'set-cookie') ?? raw.getHeader('set-cookie'),
+      givenField(given, 'trailer'),
+    );
+    addFields();
+    writeHead.apply(raw, args as never);
     if (recording.closed) recording.settle();
-    return result;
-  }) as typeof writeHead;
+    return raw;
+  };
 }
 
 /** For handlers that write to node's response themselves, past the `onSend` hooks. */
@@ -170,8 +179,7 @@ function watchRawBody(raw: ServerResponse, recording: ViewRecording): void {
   const { write, end } = raw;
   const openRaw = (): void => {
     if (recording.opened) return;
-    const headers = raw.getHeaders();
-    recording.open({ status: raw.statusCode, headers, names: wireNames(raw), delivery: 'raw' });
+    recording.open(readHead(raw, undefined, 'raw'));
   };
   raw.write = ((...args: Parameters<typeof write>) => {
     openRaw();
@@ -183,7 +191,7 @@ function watchRawBody(raw: ServerResponse, recording: ViewRecording): void {
     if (recording.delivery === 'raw' && !recording.closed) {
       const [chunk, encoding] = args as unknown[];
       if (typeof chunk !== 'function') recording.push(chunk, encoding);
-      recording.close();
+      closeRecording(undefined, recording);
     }
     end.apply(raw, args);
     recording.settle();
@@ -200,13 +208,9 @@ function sendRaw(reply: Reply, stored: StoredResponse, fields: VerdictFields): v
   for (let at = 0; at < fields.length; at += 2) raw.setHeader(fields[at] as string, fields[at + 1] as string);
   raw.statusCode = stored.status;
   if (stored.statusMessage !== undefined) raw.statusMessage = stored.statusMessage;
-  if (stored.body !== undefined && !raw.hasHeader('content-length'))
+  if (stored.body !== undefined && stored.status !== 204 && !raw.hasHeader('content-length'))
     raw.setHeader('content-length', stored.body.length);
   raw.end(stored.body);
-}
-
-function joinMembers(present: OutgoingHttpHeader | undefined, added: string | readonly string[]): string {
-  return present === undefined ? String(added) : `${String(present)}, ${String(added)}`;
 }
 
 function toReadable(payload: unknown): Readable | undefined {
@@ -231,14 +235,10 @@ function teeInto(recording: ViewRecording, source: Readable, raw: ServerResponse
       next(null, chunk);
     },
     flush(next) {
-      try {
-        recording.close();
-        // Until the head has left, a later hook may still set a cookie: then `watchHead` settles.
-        if (raw.headersSent) recording.settle();
-        next();
-      } catch (error) {
-        next(error as Error);
-      }
+      closeRecording(undefined, recording);
+      // Until the head has left, a later hook may still set a cookie: then `watchHead` settles.
+      if (raw.headersSent) recording.settle();
+      next();
     },
   });
   source.once('error', () => recording.cut());

@@ -1,5 +1,5 @@
-import type { ServerResponse } from 'node:http';
-import { StreamableFile } from '@nestjs/common';
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+import { Logger, StreamableFile } from '@nestjs/common';
 import type { StoredResponse } from '../../cache/entry.js';
 import { isPromiseLike, type MaybePromise } from '../../cache/maybe-promise.js';
 import type { HeaderBag } from '../header-diff.js';
@@ -71,7 +71,10 @@ export function armReplay(
 
 const RECORDING = Symbol('nestjs-caching.recording');
 
-type Recorded = { [RECORDING]?: ViewRecording };
+/** Nest is sending a reply right now, and catches what is thrown. */
+const REPLYING = Symbol('nestjs-caching.replying');
+
+type Recorded = { [RECORDING]?: ViewRecording; [REPLYING]?: boolean };
 
 /** Lets `wrapAdapter` find the recording of a response. */
 export function attachRecording(response: FrameworkResponse, recording: ViewRecording): void {
@@ -87,6 +90,20 @@ function watchStream(response: Recorded, body: unknown): void {
   else stream.once('error', () => recording.cut());
 }
 
+/**
+ * Ends a recording's body. What the route's `filter` throws is the request's error while Nest replies, as then its
+ * exception filters answer; where the handler writes by itself, or a stream ends, nobody would catch it and the
+ * process would end: there it is logged.
+ */
+export function closeRecording(response: FrameworkResponse | undefined, recording: ViewRecording): void {
+  try {
+    recording.close();
+  } catch (error) {
+    if (response !== undefined && (response as Recorded)[REPLYING]) throw error;
+    new Logger('CachingModule').error(error);
+  }
+}
+
 /** Puts the replay of stored responses in front of an adapter's own ways to answer. Once per adapter. */
 export function wrapAdapter(adapter: ReplyingAdapter & { [WRAPPED]?: true }, platform: HttpPlatform): void {
   if (adapter[WRAPPED]) return;
@@ -98,28 +115,41 @@ export function wrapAdapter(adapter: ReplyingAdapter & { [WRAPPED]?: true }, pla
     platform.send(replay.request, response as FrameworkResponse, replay.stored, replay.fields);
     return true;
   };
+  const sending = <T>(response: Recorded, send: () => T): T => {
+    if (response[RECORDING] === undefined) return send();
+    response[REPLYING] = true;
+    try {
+      return send();
+    } finally {
+      response[REPLYING] = false;
+    }
+  };
   const { reply, render, redirect } = adapter;
   adapter.reply = (response, body, status) => {
     if (replayed(response)) return undefined;
     watchStream(response as Recorded, body);
-    return reply.call(adapter, response, body, status);
+    return sending(response as Recorded, () => reply.call(adapter, response, body, status));
   };
   adapter.render = (response, view, options) =>
     replayed(response) ? undefined : render.call(adapter, response, view, options);
   adapter.redirect = (response, status, url) =>
-    replayed(response) ? undefined : redirect.call(adapter, response, status, url);
+    replayed(response)
+      ? undefined
+      : sending(response as Recorded, () => redirect.call(adapter, response, status, url));
 }
 
-/** Names of a response's fields as they will be on the wire. Node has this for all messages, its types don't say so. */
-export function wireNames(response: ServerResponse): string[] {
-  return (response as ServerResponse & { getRawHeaderNames(): string[] }).getRawHeaderNames();
-}
-
-const CONDITIONAL = ['if-none-match', 'if-modified-since', 'if-range', 'range'] as const;
+const CONDITIONAL = [
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+  'if-range',
+  'range',
+] as const;
 
 /**
  * Hides conditional and range headers while a fill runs, so that what is recorded is the whole response and not
- * a 304 or a part of it. The returned function puts them back.
+ * a 304, a 412 or a part of it. The returned function puts them back.
  */
 export function hideConditionals(headers: FrameworkRequest['headers']): () => void {
   const hidden = CONDITIONAL.filter((name) => headers[name] !== undefined).map(
@@ -131,15 +161,45 @@ export function hideConditionals(headers: FrameworkRequest['headers']): () => vo
   };
 }
 
-/** Holds the end of a response back until `before` is done: whoever has the whole reply sees what it did. */
+/** Adds a handler's members of a list field to those that middleware has begun with, in lines as the handler had them. */
+export function joinMembers(
+  present: OutgoingHttpHeader | undefined,
+  added: string | readonly string[],
+): string | string[] {
+  if (present === undefined) return typeof added === 'string' ? added : [...added];
+  if (typeof added === 'string' && !Array.isArray(present)) return `${String(present)}, ${added}`;
+  return [present, added].flat().map(String);
+}
+
+/**
+ * Holds the end of a response back until `before` is done: whoever has the whole reply sees what it did. Where the
+ * client leaves before the end, `before` runs then, and again should there be an end after all.
+ */
 export function holdEnd(response: ServerResponse, before: () => MaybePromise<unknown>): void {
   const { end } = response;
+  let isEnding = false;
   response.end = ((...args: Parameters<typeof end>) => {
+    isEnding = true;
     response.end = end;
     const pending = before();
-    if (!isPromiseLike(pending)) return end.apply(response, args);
-    const finish = (): unknown => end.apply(response, args);
-    void pending.then(finish, finish);
-    return response;
+    if (isPromiseLike(pending)) {
+      const finish = (): unknown => end.apply(response, args);
+      void pending.then(finish, finish);
+      return response;
+    }
+    return end.apply(response, args);
   }) as typeof end;
+  response.once('close', () => {
+    if (!isEnding) void before();
+  });
+}
+
+/** Runs `act` when the first bytes of a response's body are about to leave in a `write`. */
+export function beforeFirstWrite(response: ServerResponse, act: () => MaybePromise<unknown>): void {
+  const { write } = response;
+  response.write = ((...args: Parameters<typeof write>) => {
+    response.write = write;
+    void act();
+    return write.apply(response, args);
+  }) as typeof write;
 }

