@@ -105,7 +105,7 @@ describe.each(PLATFORMS)('CacheContext on %s', (platform) => {
           if (what === 'no-store') cache.noStore();
           if (what === 'ttl') cache.ttl('10s');
           if (what === 'tag') cache.tag('late');
-          if (what === 'many') cache.tag(...tagsTo(MAX_TAGS + 1));
+          if (what === 'many') cache.tag(...tagsTo(100_000));
           yield Buffer.from(`run ${run}`);
         };
         return new StreamableFile(Readable.from(chunks()));
@@ -192,7 +192,7 @@ describe.each(PLATFORMS)('CacheContext on %s', (platform) => {
   it.each([
     ['ttl', 'CacheContext.ttl(0); allowed: a duration'],
     ['seconds', 'CacheContext.ttl("5"); allowed: a duration'],
-    ['tag', 'CacheContext.tag(""); allowed: strings of 1 to 256 characters'],
+    ['tag', 'CacheContext.tag(""); allowed: non-empty strings'],
   ])('rejects a wrong %s with an error that names it', async (what, message) => {
     const { text } = await running.request(`/wrong?what=${what}`);
     expect(JSON.parse(text)).toMatchObject({

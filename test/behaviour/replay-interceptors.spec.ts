@@ -16,12 +16,12 @@ import {
   UseFilters,
   UseInterceptors,
 } from '@nestjs/common';
-import { APP_FILTER, APP_INTERCEPTOR, Reflector } from '@nestjs/core';
+import { APP_FILTER, APP_INTERCEPTOR, ApplicationConfig, Reflector } from '@nestjs/core';
 import { Exclude } from 'class-transformer';
 import { CacheView, CachingModule } from 'nestjs-caching';
 import type { Response } from 'express';
 import type { FastifyReply } from 'fastify';
-import { map } from 'rxjs';
+import { map, tap } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   type ApplicationOptions,
@@ -140,6 +140,42 @@ describe.each(PLATFORMS)('interceptors and filters around a handler on %s', (pla
     expect([hit.status, hit.field('x-wrapped')]).toEqual([203, '1']);
     expect(wireBytes(hit)).toBe(wireBytes(miss));
     expect(wrapped).toBe(1);
+    expect(running.logger.errors).toEqual([]);
+  });
+
+  it('an interceptor that another module put outside of the cache may still set fields on a hit', async () => {
+    let requests = 0;
+    const outer: NestInterceptor = {
+      intercept: (context: ExecutionContext, next: CallHandler) =>
+        next.handle().pipe(
+          tap(() => {
+            const response = context.switchToHttp().getResponse<Response & FastifyReply>();
+            response.header(`X-Request-${++requests}`, 'seen');
+          }),
+        ),
+    };
+    @Module({})
+    class OuterModule {
+      constructor(application: ApplicationConfig) {
+        application.useGlobalInterceptors(outer);
+      }
+    }
+    @Controller()
+    class BooksController {
+      @Get() @CacheView() list() {
+        return ['a book'];
+      }
+    }
+    running = await startApplication(platform, {
+      caching: false,
+      controllers: [BooksController],
+      imports: [OuterModule, CachingModule.forRoot()],
+    });
+    await wireRequest(running.port, '/');
+    const hit = await wireRequest(running.port, '/');
+    expect([hit.verdict, hit.text]).toEqual(['HIT', '["a book"]']);
+    expect(hit.field('x-request-2')).toBe('seen');
+    expect(running.logger.errors).toEqual([]);
   });
 
   it('an interceptor of the handler and one of the application count as they are nested', async () => {

@@ -68,6 +68,7 @@ describe.each(PLATFORMS)('a page that is rendered on %s', (platform) => {
     expect(miss.text).toBe('<h1>ünï &amp; &lt;b&gt;</h1><p>2</p>');
     expect(wireBytes(hit)).toBe(wireBytes(miss));
     expect(renders).toBe(2);
+    expect(twins.cached.logger.errors).toEqual([]);
   });
 
   it('is what it is without the cache, headers included', async () => {
@@ -121,6 +122,7 @@ describe.each(PLATFORMS)('a redirect on %s', (platform) => {
     expect([hit.status, hit.field('location')]).toEqual([status, location]);
     expect(wireBytes(miss)).toBe(wireBytes(plain));
     expect(wireBytes(hit)).toBe(wireBytes(plain));
+    expect(twins.cached.logger.errors).toEqual([]);
   });
 
   it('runs its handler once while it is kept', async () => {

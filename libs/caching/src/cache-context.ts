@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createParamDecorator, type ExecutionContext, Injectable, Scope } from '@nestjs/common';
+import { Observable } from 'rxjs';
 import type { Fill } from './cache/view-cache.js';
 import { DURATION_RULE, type Duration, toMilliseconds } from './duration.js';
 import { CacheUsageError, describe } from './caching.errors.js';
-import { isTag, MAX_TAGS, TAG_RULE, userTag } from './http/route-tags.js';
+import { isTag, limitTags, MAX_TAGS, TAG_RULE, userTag } from './http/route-tags.js';
 import type { FrameworkRequest } from './http/request-view.js';
 
 const FILL = Symbol('nestjs-caching.fill');
@@ -15,9 +16,15 @@ const currentFill = new AsyncLocalStorage<Fill>();
 let isInjected = false;
 
 /** Runs a handler so that its `CacheContext` finds its fill. */
-export function withFill<T>(request: FrameworkRequest, fill: Fill, run: () => T): T {
+export function withFill(
+  request: FrameworkRequest,
+  fill: Fill,
+  handle: () => Observable<unknown>,
+): Observable<unknown> {
   ((request.raw ?? request) as Filling)[FILL] = fill;
-  return isInjected ? currentFill.run(fill, run) : run();
+  if (!isInjected) return handle();
+  // Subscribed to in there as well: an Observable that a handler returns does its work then.
+  return new Observable((subscriber) => currentFill.run(fill, () => handle().subscribe(subscriber)));
 }
 
 /**
@@ -49,7 +56,7 @@ export interface CacheContext {
   /**
    * Labels to evict this response by, beside the route's. With more than 256 it is not stored.
    *
-   * @throws CacheUsageError where one is not a string of 1 to 256 characters
+   * @throws CacheUsageError where one is not a non-empty string
    */
   tag(...tags: readonly string[]): void;
 }
@@ -59,7 +66,7 @@ class FillContext implements CacheContext {
 
   noStore(): void {
     const fill = this.fill();
-    if (fill !== undefined) fill.noStore = true;
+    if (fill !== undefined) fill.refusal = 'handler';
   }
 
   ttl(duration: Duration): void {
@@ -76,10 +83,11 @@ class FillContext implements CacheContext {
     if (wrong !== undefined)
       throw new CacheUsageError(`CacheContext.tag(${describe(wrong)}); allowed: ${TAG_RULE}`);
     const fill = this.fill();
-    if (fill === undefined) return;
-    for (const tag of tags) fill.addTag(userTag(tag));
-    // Half of its tags would leave it served after an eviction that it should have heard of.
-    if (fill.tagCount > MAX_TAGS) fill.noStore = true;
+    // What will not be stored needs no tags, and may not gather them without end.
+    if (fill === undefined || fill.refusal !== undefined) return;
+    // One more than fits is enough to see that it does not.
+    for (const tag of [...new Set(tags)].slice(0, MAX_TAGS + 1)) fill.addTag(userTag(tag));
+    limitTags(fill);
   }
 }
 

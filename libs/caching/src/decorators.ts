@@ -14,7 +14,7 @@ export type CacheTags = readonly string[] | RequestCallback<readonly string[]>;
 export interface CacheViewOptions extends CachePolicyOptions {
   /** Request headers whose values join the key. A short way to write `headers(...)` beside the default key. */
   vary?: readonly string[];
-  /** Labels to evict by: at most 256, each of 1 to 256 characters. */
+  /** Labels to evict by. A response with more than 256 is not stored. */
   tags?: CacheTags;
   /** States that the author has looked at everything the handler reads, so it need not be covered by the key. */
   inputs?: 'reviewed';

@@ -31,6 +31,8 @@ export type SkipReason =
   | 'not-modified'
   /** `CacheContext.noStore()`. */
   | 'handler'
+  /** More than 256 tags. */
+  | 'tags'
   | 'filter'
   | 'too-large'
   /** The body is not as long as its `Content-Length`. */

@@ -160,8 +160,8 @@ interface FillHost {
  * the handler says about its own response (`CacheContext`) is kept here until then.
  */
 export class Fill {
-  /** The handler asked for its response not to be stored. */
-  noStore = false;
+  /** Why the response may not be stored, whatever it looks like: the handler said so, or it has too many tags. */
+  refusal: 'handler' | 'tags' | undefined;
   /** The time to live that the handler chose, in milliseconds. */
   ttl: number | undefined;
   #ended = false;
@@ -179,9 +179,9 @@ export class Fill {
     return this.#ended;
   }
 
-  /** How many tags the response carries, its key, route and path included. */
-  get tagCount(): number {
-    return this.tags.length;
+  /** How many tags of a kind the response carries so far. */
+  countTags(isOfKind: (tag: string) => boolean): number {
+    return this.tags.filter(isOfKind).length;
   }
 
   addTag(tag: string): void {

@@ -34,7 +34,7 @@ export interface ResponseHead {
 
 /** What the handler said through `CacheContext`. */
 export interface HandlerWish {
-  readonly noStore: boolean;
+  readonly refusal: SkipReason | undefined;
   readonly ttl: number | undefined;
 }
 
@@ -60,7 +60,7 @@ export function mayStore(policy: StoringPolicy, head: ResponseHead, wish: Handle
 function privateReason(policy: StoringPolicy, head: ResponseHead, wish: HandlerWish): SkipReason | undefined {
   const { status, headers, cookieAdded } = head;
   if (cookieAdded) return 'set-cookie';
-  if (wish.noStore) return 'handler';
+  if (wish.refusal !== undefined) return wish.refusal;
   if (status === 206 || headers['content-range'] !== undefined) return 'partial';
   if (status === 304) return 'not-modified';
   const control = headers['cache-control'];

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import type { Fill } from '../cache/view-cache.js';
 import { component } from './key-strategy.js';
 import { RecentMap } from './recent-map.js';
 import { splitTarget } from './request-view.js';
@@ -11,15 +13,24 @@ const MAX_PREFIX_DEPTH = 16;
 /** How many tags of the application's a response may carry. */
 export const MAX_TAGS = 256;
 
-export const TAG_RULE = 'strings of 1 to 256 characters';
+export const TAG_RULE = 'non-empty strings';
+
+/** A longer tag is kept as its digest: clients choose what `book:${params.name}` is, and a name may be long. */
+const MAX_TAG_LENGTH = 256;
 
 export function isTag(tag: unknown): tag is string {
-  return typeof tag === 'string' && tag.length > 0 && tag.length <= 256;
+  return typeof tag === 'string' && tag.length > 0;
 }
 
 /** A tag that the application chose, kept apart from those below. */
 export function userTag(tag: string): string {
-  return `t:${tag}`;
+  if (tag.length <= MAX_TAG_LENGTH) return `t:${tag}`;
+  return `t:#${createHash('sha256').update(tag, 'utf16le').digest('base64url')}`;
+}
+
+/** Half of its tags would leave a response served after an eviction that it should have heard of. */
+export function limitTags(fill: Fill): void {
+  if (fill.countTags((tag) => tag.startsWith('t:')) > MAX_TAGS) fill.refusal = 'tags';
 }
 
 /** All responses of one handler. */

@@ -114,9 +114,18 @@ export class ViewRecording {
     };
     const declared = head.headers['content-length'];
     if (declared !== undefined && Number(declared) !== body.length) this.#verdict = refuse('length-mismatch');
+    this.#heedHandler();
     if (this.#verdict?.store !== true) return;
     if (!this.fill.isCurrent()) this.#verdict = refuse('evicted');
     else if (!this.#passesFilter(head, body)) this.#verdict = refuse('filter');
+  }
+
+  /** What the handler said since `open`, as one that streams may. */
+  #heedHandler(): void {
+    const verdict = this.#verdict;
+    if (verdict === undefined || (!verdict.store && !SHARED.has(verdict.reason))) return;
+    if (this.fill.refusal !== undefined) this.#verdict = refuse(this.fill.refusal);
+    else if (verdict.store) this.#verdict = { store: true, ttl: this.fill.ttl ?? verdict.ttl };
   }
 
   /** Fields that tell what happened; before `close`, only what the head alone decides. */

@@ -13,6 +13,7 @@ import type { KeyBypass } from './key-strategy.js';
 import { armReplay, type FrameworkResponse, type HttpPlatform } from './platform/platform.js';
 import { RequestView } from './request-view.js';
 import type { ViewPolicy } from './route-policy.js';
+import { limitTags } from './route-tags.js';
 import { ViewRecording } from './view-recording.js';
 
 /** One request on its way to a handler of a cached route. */
@@ -114,6 +115,8 @@ export class ViewServer {
             this.#fields(policy, { kind: 'collapsed' }),
           );
         }
+        // Nobody waits for the response any more, so no handler runs for it.
+        if (exchange.platform.isGone(exchange.response)) return SENT;
         const isAlone = outcome === 'alone' || retries === 0;
         return flatten(
           chain(policy.tags(exchange.request), (tags) => {
@@ -134,6 +137,7 @@ export class ViewServer {
   /** Runs the handler; what the framework sends of it is recorded. */
   #fill(policy: ViewPolicy, exchange: Exchange, fill: Fill, refresh: boolean): Observable<unknown> {
     const { platform, request, response, handle } = exchange;
+    limitTags(fill);
     const recording = platform.record(request.raw, response, {
       rawHandler: policy.rawHandler,
       recording: (before) => new ViewRecording(policy, fill, refresh, this.events, before),

@@ -33,6 +33,10 @@ export class ExpressPlatform implements HttpPlatform {
     return response as ServerResponse;
   }
 
+  isGone(response: FrameworkResponse): boolean {
+    return this.node(response).req.socket.destroyed;
+  }
+
   setFields(response: FrameworkResponse, fields: VerdictFields): void {
     const res = this.node(response);
     if (res.headersSent) return;

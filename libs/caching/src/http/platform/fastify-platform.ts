@@ -67,6 +67,10 @@ export class FastifyPlatform implements HttpPlatform {
     return (response as Reply).raw;
   }
 
+  isGone(response: FrameworkResponse): boolean {
+    return this.node(response).req.socket.destroyed;
+  }
+
   setFields(response: FrameworkResponse, fields: VerdictFields): void {
     for (let at = 0; at < fields.length; at += 2)
       (response as Reply).header(fields[at] as string, fields[at + 1]);

@@ -42,6 +42,8 @@ export interface HttpPlatform {
   setFields(response: FrameworkResponse, fields: VerdictFields): void;
   /** Node's response behind the framework's. */
   node(response: FrameworkResponse): ServerResponse;
+  /** Whether the client has left. */
+  isGone(response: FrameworkResponse): boolean;
 }
 
 /** A stored response that waits for Nest to reply. */
