@@ -6,6 +6,8 @@ export type BypassReason =
   | 'method'
   /** A GET with a body. */
   | 'get-body'
+  /** `If-Match` or `If-Unmodified-Since`: the handler may refuse this one client (412). */
+  | 'precondition'
   /** The key does not cover what the handler reads; a warning at boot names the line to add. */
   | 'uncovered-inputs'
   /** The `unless` callback said so. */

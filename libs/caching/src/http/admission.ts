@@ -29,6 +29,7 @@ export function admit(
   if (request.method !== policy.method) return { bypass: 'method' };
   if (policy.uncovered) return { bypass: 'uncovered-inputs' };
   if (policy.method === 'GET' && hasBody(request)) return { bypass: 'get-body' };
+  if (hasPrecondition(request)) return { bypass: 'precondition' };
   const { unless } = policy;
   if (unless === undefined) return forWhom(policy, request, rules);
   return chain(
@@ -40,6 +41,11 @@ export function admit(
 function hasBody({ headers }: RequestView): boolean {
   const length = headers['content-length'];
   return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+}
+
+/** RFC 9110 §13.1.1 and §13.1.4: conditions on the state of the resource, which only its handler knows. */
+function hasPrecondition({ headers }: RequestView): boolean {
+  return headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined;
 }
 
 function forWhom(

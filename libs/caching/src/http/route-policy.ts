@@ -208,11 +208,7 @@ export function callTags(
       const isList = Array.isArray(given);
       if (isList && given.every(isTag)) return given;
       const wrong = isList ? `${describe(given.find((tag) => !isTag(tag)))} among its tags` : describe(given);
-      throw new CacheCallbackError(
-        'tags',
-        route,
-        `returned ${wrong}; allowed: a list of ${TAG_RULE}`,
-      );
+      throw new CacheCallbackError('tags', route, `returned ${wrong}; allowed: a list of ${TAG_RULE}`);
     },
   );
 }

@@ -154,7 +154,8 @@ export class MemoryStore implements CacheStore {
         return;
       }
       const slot = this.#slots.peek(key);
-      if (slot === undefined || slot.entry.expiresAt <= now || !this.#checkCurrent(slot)) this.#slots.delete(key);
+      if (slot === undefined || slot.entry.expiresAt <= now || !this.#checkCurrent(slot))
+        this.#slots.delete(key);
     }
     setImmediate(() => this.#sweepSlice());
   }

@@ -140,14 +140,7 @@ export function wrapAdapter(adapter: ReplyingAdapter & { [WRAPPED]?: true }, pla
       : sending(response as Recorded, () => redirect.call(adapter, response, status, url));
 }
 
-const CONDITIONAL = [
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-  'if-range',
-  'range',
-] as const;
+const CONDITIONAL = ['if-none-match', 'if-modified-since', 'if-range', 'range'] as const;
 
 /**
  * Hides conditional and range headers while a fill runs, so that what is recorded is the whole response and not
