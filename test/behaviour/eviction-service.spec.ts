@@ -118,7 +118,7 @@ describe.each(PLATFORMS)('CacheEvictionService on %s', (platform) => {
       await evictions.byPath('/books'),
       await evictions.byPrefix('/books'),
       await evictions.byRoute(books, 'list'),
-      await evictions.byKey('no such key'),
+      await evictions.byKey('cache:view:none'),
       await evictions.all(),
     ];
     expect(new Set(receipts.map(({ epoch }) => epoch)).size).toBe(1);

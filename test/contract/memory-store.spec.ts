@@ -39,7 +39,7 @@ describe('memory()', () => {
     for (let n = 0; n < 2_000; n++) put(`k${n}`, [n % 2 === 0 ? 't:even' : 't:odd'], 'x'.repeat(100));
     const full = store.bytes;
     store.evict(['t:even']);
-    await turns(10);
+    await turns(40);
     expect(store.entries).toBe(1_000);
     expect(store.bytes).toBeLessThan(full * 0.51);
     expect([has(store, 'k0'), has(store, 'k1')]).toEqual([false, true]);
@@ -49,12 +49,12 @@ describe('memory()', () => {
     const { clock, store, put } = open();
     for (let n = 0; n < 1_000; n++) put(`k${n}`, [`t:${n % 10}`]);
     store.evict(['t:0']);
-    await turns(10);
+    await turns(40);
     expect(store.entries).toBe(900);
     for (let n = 1; n < 10; n++) store.evict([`t:${n}`]);
     expect(clock.pending).toBe(1);
     clock.advance(1_000);
-    await turns(10);
+    await turns(40);
     expect([store.entries, store.bytes]).toEqual([0, 0]);
   });
 
@@ -62,12 +62,12 @@ describe('memory()', () => {
     const { clock, store, put } = open();
     for (let n = 0; n < 5_000; n++) put(`k${n}`, [n < 2_500 ? 't:first' : 't:second']);
     store.evict(['t:second']);
-    await turns(2);
+    await turns(30);
     // The walk has passed these.
     store.evict(['t:first']);
-    await turns(30);
+    await turns(60);
     clock.advance(1_000);
-    await turns(30);
+    await turns(60);
     expect([store.entries, store.bytes]).toEqual([0, 0]);
   });
 

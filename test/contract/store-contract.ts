@@ -48,7 +48,6 @@ export function storeContract(name: string, makeStore: (clock: FakeClock) => Cac
             ['X-One', 'é'],
             ['Two', ['a', 'b']],
           ],
-          listMembers: [['Vary', 'accept']],
           removed: ['x-powered-by'],
           body: Buffer.from([0, 255, 13, 10]),
           delivery: 'raw',

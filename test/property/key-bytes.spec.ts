@@ -97,7 +97,7 @@ const KEYS: [what: string, method: string, request: RequestDescription, key: str
     'a principal',
     'me',
     { url: '/books/me', user: { id: 'ann' } },
-    'shop:view:6:2:v10:3:GET18:BooksController.me6:scoped9:/books/me0:3:ann',
+    'shop:view:6:2:v10:3:GET18:BooksController.me6:scoped9:/books/me0:4:sann',
   ],
   [
     'nobody',

@@ -2,7 +2,13 @@ import type { INestApplication, ModuleMetadata } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { type CacheEvent, CacheEvents, CachingModule, type CachingModuleExtras, type CachingModuleOptions } from 'nestjs-caching';
+import {
+  type CacheEvent,
+  CacheEvents,
+  CachingModule,
+  type CachingModuleExtras,
+  type CachingModuleOptions,
+} from 'nestjs-caching';
 import { CACHE_CLOCK } from '../../libs/caching/src/caching.options.js';
 import { FakeClock } from './fake-clock.js';
 import { type RawResponse, rawRequest, type RawRequestOptions } from './raw-http.js';
@@ -52,7 +58,8 @@ export async function startApplication(
   try {
     await setUp?.(app);
     await app.init();
-    if (platform === 'fastify') await (app as unknown as NestFastifyApplication).getHttpAdapter().getInstance().ready();
+    if (platform === 'fastify')
+      await (app as unknown as NestFastifyApplication).getHttpAdapter().getInstance().ready();
     await app.listen(0, '127.0.0.1');
   } catch (error) {
     await app.close().catch(() => undefined);

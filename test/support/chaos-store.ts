@@ -1,5 +1,5 @@
 import { type CacheStore, memory } from 'nestjs-caching';
-import type { Clock } from '../../libs/caching/src/cache/clock.js';
+import { type Clock, systemClock } from '../../libs/caching/src/cache/clock.js';
 import type { MaybePromise } from '../../libs/caching/src/cache/maybe-promise.js';
 import type { Gate } from './gate.js';
 
@@ -18,8 +18,11 @@ export class ChaosStore implements CacheStore {
   readonly calls: StoreOperation[] = [];
   readonly inner: CacheStore;
 
-  constructor(clock?: Clock) {
-    this.inner = memory(clock && { clock });
+  /** @param clock may be set later, as an application's is known only once it runs */
+  constructor(public clock: Clock = systemClock) {
+    this.inner = memory({
+      clock: { now: () => this.clock.now(), after: (delay, task) => this.clock.after(delay, task) },
+    });
   }
 
   get position() {

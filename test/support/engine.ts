@@ -16,7 +16,7 @@ export function startEngine(
   options: Partial<ViewCacheOptions> = {},
   clock: FakeClock = new FakeClock(),
 ): Engine {
-  const store = options.store ?? memory({ clock });
+  const store = options.store ?? memory({ clock, maxEntries: 100 });
   const told = new CacheEvents((error) => {
     throw error;
   });
@@ -37,7 +37,6 @@ export function response(text: string): StoredResponse {
   return {
     status: 200,
     headers: [],
-    listMembers: [],
     removed: [],
     body: Buffer.from(text),
     delivery: 'framework',

@@ -9,7 +9,7 @@ import type { RawResponse } from './raw-http.js';
 /** A request that has missed the cache and leads, waits or runs alone. */
 export interface PendingRequest {
   readonly response: Promise<RawResponse>;
-  answer(): Promise<GatedAnswer>;
+  readonly answer: () => Promise<GatedAnswer>;
 }
 
 export interface GatedApplication extends RunningApplication {

@@ -17,7 +17,8 @@ export function runAllOrders(
     const at = processes.map(() => 0);
     orders++;
     for (const process of order) {
-      (processes[process]?.[at[process] as number] as Step)();
+      const steps = processes[process] as readonly Step[];
+      (steps[at[process] as number] as Step)();
       at[process] = (at[process] as number) + 1;
       const wrong = check();
       if (wrong !== undefined) {

@@ -22,7 +22,11 @@ export interface RawResponse {
 }
 
 /** One request on a connection of its own, with nothing added that was not asked for. */
-export function rawRequest(port: number, target: string, options: RawRequestOptions = {}): Promise<RawResponse> {
+export function rawRequest(
+  port: number,
+  target: string,
+  options: RawRequestOptions = {},
+): Promise<RawResponse> {
   const { method = 'GET', headers = {}, body } = options;
   const isRaw = typeof body === 'string' || body instanceof Uint8Array;
   const payload = body === undefined ? undefined : isRaw ? body : JSON.stringify(body);
@@ -54,7 +58,8 @@ export function rawRequest(port: number, target: string, options: RawRequestOpti
       },
     );
     request.on('error', reject);
-    if (payload !== undefined && method === 'GET') request.setHeader('content-length', Buffer.byteLength(payload));
+    if (payload !== undefined && method === 'GET')
+      request.setHeader('content-length', Buffer.byteLength(payload));
     request.end(payload);
   });
 }

@@ -7,9 +7,8 @@ import { CacheUsageError, describe } from './caching.errors.js';
 import { isTag, limitTags, MAX_TAGS, TAG_RULE, userTag } from './http/route-tags.js';
 import type { FrameworkRequest } from './http/request-view.js';
 
-const FILL = Symbol('nestjs-caching.fill');
-
-type Filling = { [FILL]?: Fill };
+/** By the request: beside it, as a new property of one is dear on Express (see `platform.ts`). */
+const fills = new WeakMap<object, Fill>();
 
 /** The fill that a piece of code runs for. Only kept where somebody injected `CacheContext`: it slows down promises. */
 const currentFill = new AsyncLocalStorage<Fill>();
@@ -21,7 +20,7 @@ export function withFill(
   fill: Fill,
   handle: () => Observable<unknown>,
 ): Observable<unknown> {
-  ((request.raw ?? request) as Filling)[FILL] = fill;
+  fills.set(request.raw ?? request, fill);
   if (!isInjected) return handle();
   // Subscribed to in there as well: an Observable that a handler returns does its work then.
   return new Observable((subscriber) => currentFill.run(fill, () => handle().subscribe(subscriber)));
@@ -101,7 +100,7 @@ class InjectedContext extends FillContext {
 /** Reads nothing of the request but its fill, so the key need not cover it. */
 export function contextDecoratorFactory(_data: unknown, context: ExecutionContext): CacheContext {
   const request = context.switchToHttp().getRequest<FrameworkRequest>();
-  return new FillContext(() => ((request.raw ?? request) as Filling)[FILL]);
+  return new FillContext(() => fills.get(request.raw ?? request));
 }
 
 const contextDecorator = createParamDecorator(contextDecoratorFactory);

@@ -103,10 +103,11 @@ export class CacheEvictionService {
 
   /** The one response that is stored under a key of `keyFor`. */
   async byKey(key: string): Promise<EvictionReceipt> {
-    if (typeof key !== 'string' || key === '')
-      throw new CacheUsageError(`byKey(${describe(key)}); allowed: a key`);
-    // What is no view's key may still read like one of the tags that views carry.
-    return this.#evict(key.includes(':view:') ? [key] : []);
+    if (typeof key !== 'string' || !key.includes(':view:'))
+      throw new CacheUsageError(
+        `byKey(${describe(key)}); allowed: a key that keyFor() gave. For a URL there is byPath()`,
+      );
+    return this.#evict([key]);
   }
 
   /** Every view of this namespace. Values of `CACHE_MANAGER` stay. */
@@ -117,13 +118,16 @@ export class CacheEvictionService {
   /**
    * The key that a real request like this one gets.
    *
-   * @throws CacheUsageError where the handler is not cached, or the request would bypass the cache
+   * Whether a request bypasses the cache by its credentials or by `unless` is not asked here.
+   *
+   * @throws CacheUsageError where the handler is not cached, or such a request can't be keyed
    * @example
    * await cache.byKey(await cache.keyFor(BooksController, 'list', { url: '/books?page=2' }));
    */
   async keyFor(controller: Type, method: string, request: RequestDescription): Promise<string> {
     const { view, site } = this.#route('keyFor', controller, method);
-    if (view === undefined) throw new CacheUsageError(`keyFor: ${site.name} is not cached`);
+    if (view === undefined || view.uncovered) throw new CacheUsageError(`keyFor: ${site.name} is not cached`);
+    checkPath('keyFor', (request as RequestDescription | undefined)?.url);
     const described = describedRequest(request, view.method);
     const scoped = await pickPrincipal(view, described);
     const key = await view.key.build(described, scoped);

@@ -142,8 +142,14 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
   for (const field of ['enabled', 'cacheAll', 'debugHeaders'] as const) {
     checkType(field, given[field], 'boolean', 'CachingModule');
   }
-  if (store !== undefined && typeof (store as CacheStore | null)?.lookup !== 'function') {
+  if (store !== undefined && !isStore(store))
     throw new CachingConfigError('store', store, 'a store, e.g. memory()');
+  if (store !== undefined && given.memory !== undefined) {
+    throw new CachingConfigError(
+      'memory',
+      given.memory,
+      'bounds of the default store; write store: memory({ … })',
+    );
   }
   if (typeof memory !== 'object' || memory === null)
     throw new CachingConfigError('memory', memory, 'an object');
@@ -168,6 +174,12 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
       maxEntries: wholeNumber('memory.maxEntries', maxEntries),
     },
   };
+}
+
+function isStore(store: Partial<CacheStore> | null): boolean {
+  return [store?.lookup, store?.set, store?.delete, store?.evict, store?.isCurrent].every(
+    (part) => typeof part === 'function',
+  );
 }
 
 /** @throws CachingConfigError for options that are not an object */
@@ -254,7 +266,7 @@ export function checkNames(given: object, known: object, where: string, prefix =
     if (!Object.hasOwn(known, name)) {
       throw new CachingConfigError(
         prefix + name,
-        'unknown',
+        'not an option',
         `one of ${Object.keys(known).join(', ')}`,
         where,
       );

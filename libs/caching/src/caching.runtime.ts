@@ -81,17 +81,21 @@ export class CachingRuntime {
       controllers: discovery.getControllers(),
       methodsOf: (controller: Type) => scanner.getAllMethodNames(controller.prototype as object),
       options,
+      largestBody: this.store.largestBody,
       ownDecorators: new Set([contextDecoratorFactory]),
       warn: (message) => logger.warn(message),
     });
-    if (!options.enabled || this.#platform === undefined) return;
+    if (this.#platform === undefined) return;
     const warnings = new BypassWarnings((message) => logger.warn(message));
     this.#parts = {
       routes: this.#routes,
       platform: this.#platform,
-      views: new ViewServer(this.cache, this.clock, this.events, options, (policy, reason) =>
-        warnings.note(policy.route, reason),
-      ),
+      // Switched off, an instance still tells a shared store what its writes change.
+      views: !options.enabled
+        ? undefined
+        : new ViewServer(this.cache, this.clock, this.events, options, (policy, reason) =>
+            warnings.note(policy.route, reason),
+          ),
       evictor: new CacheEvictor(
         (tags) => this.cache.evict(tags),
         (controller, method) =>

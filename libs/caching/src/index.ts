@@ -28,13 +28,11 @@ export {
 } from './decorators.js';
 export type { Duration } from './duration.js';
 export type { RequestDescription } from './http/request-description.js';
+export { type BodyKeyOptions, formBody, jsonBody } from './http/body-strategy.js';
 export {
-  type BodyKeyOptions,
   custom,
-  formBody,
   headers,
   host,
-  jsonBody,
   type KeyBypass,
   type KeyCoverage,
   type KeyStrategy,
@@ -43,7 +41,12 @@ export {
   query,
   type QueryKeyOptions,
 } from './http/key-strategy.js';
-export type { RequestView } from './http/request-view.js';
+export type { FrameworkRequest, RequestView } from './http/request-view.js';
+export type { HeaderBag } from './http/header-diff.js';
+export type { Clock } from './cache/clock.js';
+export type { Entry, HeaderField, StoredResponse } from './cache/entry.js';
+export type { MaybePromise } from './cache/maybe-promise.js';
+export type { StampPosition } from './cache/stamps.js';
 export type { FilteredResponse, ResponseFilter } from './http/response-filter.js';
 export type { BypassReason, SkipReason } from './cache/reasons.js';
 export { type CacheEvent, CacheEvents, type CacheListener } from './observe/events.js';

@@ -10,7 +10,8 @@ import type { ViewServer } from './http/view-server.js';
 export interface InterceptorParts {
   readonly routes: RouteTable;
   readonly platform: HttpPlatform;
-  readonly views: ViewServer;
+  /** Not there where the cache is switched off. */
+  readonly views: ViewServer | undefined;
   readonly evictor: CacheEvictor;
 }
 
@@ -36,7 +37,7 @@ export class ViewCacheInterceptor implements NestInterceptor {
     const { platform, views, evictor } = parts;
     const handle = (): Observable<unknown> =>
       evict === undefined ? next.handle() : evictor.after(evict, request, platform.node(response), next);
-    if (view === undefined) return handle();
+    if (view === undefined || views === undefined) return handle();
     return views.serve(view, { platform, request, response, handle }) as Observable<unknown>;
   }
 }

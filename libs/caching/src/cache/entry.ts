@@ -1,7 +1,10 @@
 import type { StampPosition } from './stamps.js';
 
-/** A header field of a stored response, its name spelt as the handler's framework spelt it. */
-export type HeaderField = readonly [name: string, value: string | readonly string[]];
+/**
+ * A header field of a stored response, its name spelt as the handler's framework spelt it. `add`: the value joins
+ * what middleware has begun of a list field (`Vary`, `Link`) instead of taking its place.
+ */
+export type HeaderField = readonly [name: string, value: string | readonly string[], add?: 'add'];
 
 /** What the handler's side of a response was: enough to send the same bytes again. */
 export interface StoredResponse {
@@ -10,8 +13,6 @@ export interface StoredResponse {
   readonly statusMessage?: string;
   /** The fields that the response gained after the interceptor started. Middleware's own are not here. */
   readonly headers: readonly HeaderField[];
-  /** Members that the handler added to list fields (`Vary`, `Link`) which middleware had begun. */
-  readonly listMembers: readonly HeaderField[];
   /** Names of fields that middleware had set and the handler took away. */
   readonly removed: readonly string[];
   /** The body before any content coding; `undefined` where there was none, which is not an empty one. */
@@ -23,6 +24,8 @@ export interface StoredResponse {
 /** A stored view. */
 export interface Entry {
   readonly key: string;
+  /** The key without the header values in it, where there are any: variants of one URL are capped together. */
+  readonly variantOf?: string;
   readonly response: StoredResponse;
   /** Everything whose eviction ends this entry, its own key included. */
   readonly tags: readonly string[];
@@ -41,18 +44,23 @@ export function isEntry(found: Entry | StampPosition): found is Entry {
 }
 
 /**
- * What an entry costs beside its strings and its body: the objects, arrays and table slots around it.
- * Measured by `npm run bench:memory` and rounded up; written down in docs/memory.md.
+ * What an entry costs beside its texts and the bytes of its body: objects, lists and slots of tables, in bytes.
+ * Measured by `bench/memory.mjs`, which fails where what is counted is far from what is used.
  */
-export const ENTRY_OVERHEAD = 760;
+const OVERHEAD = { entry: 400, variant: 300, tag: 32, header: 136, body: 216, removed: 40 } as const;
 
 /** Bytes that an entry takes, as the bound of the memory store counts them. */
-export function sizeOf(entry: Entry): number {
-  const { headers, listMembers, removed, body } = entry.response;
-  let size = ENTRY_OVERHEAD + entry.key.length + (body?.length ?? 0);
-  for (const tag of entry.tags) size += tag.length + 24;
-  for (const fields of [headers, listMembers]) {
-    for (const [name, value] of fields) size += name.length + String(value).length + 96;
-  }
-  return size + removed.length * 40;
+export function sizeOf({ key, variantOf, tags, response }: Entry): number {
+  const { headers, removed, body } = response;
+  let size = OVERHEAD.entry + sizeOfText(key);
+  if (variantOf !== undefined) size += OVERHEAD.variant + sizeOfText(variantOf);
+  for (const tag of tags) size += OVERHEAD.tag + (tag === key ? 0 : sizeOfText(tag));
+  for (const [name, value] of headers) size += OVERHEAD.header + name.length + String(value).length;
+  size += OVERHEAD.removed * removed.length;
+  return body === undefined ? size : size + OVERHEAD.body + body.length;
+}
+
+/** One character outside of Latin-1 makes all of a text take two bytes for each. */
+function sizeOfText(text: string): number {
+  return /[\u0100-\uffff]/.test(text) ? text.length * 2 : text.length;
 }

@@ -37,15 +37,19 @@ export class StoreGuard {
 
   #deadline<T>(name: string, pending: PromiseLike<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const cancel = this.clock.after(this.timeout, () =>
-        reject(this.#report(name, new Error(`no answer within ${this.timeout} ms`))),
-      );
+      let isOver = false;
+      const cancel = this.clock.after(this.timeout, () => {
+        isOver = true;
+        reject(this.#report(name, new Error(`no answer within ${this.timeout} ms`)));
+      });
       pending.then(
         (value) => {
           cancel();
           resolve(value);
         },
         (error: unknown) => {
+          // Its failure was told when it did not answer in time.
+          if (isOver) return;
           cancel();
           reject(this.#report(name, error));
         },

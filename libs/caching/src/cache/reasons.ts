@@ -1,7 +1,5 @@
 /** Why a request was neither read from nor written to the cache. */
 export type BypassReason =
-  /** The module is off (`enabled: false`). */
-  | 'disabled'
   /** Not the method that the route is cached for, e.g. HEAD on a GET route. */
   | 'method'
   /** A GET with a body. */

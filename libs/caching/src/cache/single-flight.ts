@@ -102,6 +102,12 @@ export class SingleFlight {
 
   lead(key: string, start: StampPosition, tags: string[]): Flight {
     const flight = new Flight(key, start, this.options.clock.now(), tags, this);
+    // In the order of their starts: what has passed its deadline and never ended stands at the front.
+    for (const oldest of this.#flights.values()) {
+      if (!this.#isOver(oldest)) break;
+      oldest.settle('uncacheable');
+    }
+    this.#flights.delete(key);
     this.#flights.set(key, flight);
     return flight;
   }

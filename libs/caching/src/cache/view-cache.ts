@@ -4,10 +4,9 @@ import type { Clock } from './clock.js';
 import type { Entry, StoredResponse } from './entry.js';
 import { StoreGuard } from './guard.js';
 import { HitForMiss } from './hit-for-miss.js';
-import type { MaybePromise } from './maybe-promise.js';
+import { chain, type MaybePromise } from './maybe-promise.js';
 import { type Flight, type FlightOutcome, type FlightResult, SingleFlight } from './single-flight.js';
 import type { StampPosition } from './stamps.js';
-import { VariantLimit } from './variants.js';
 
 /** How many requests may wait for one fill; the rest run their own handler. */
 export const MAX_WAITERS = 16_384;
@@ -53,7 +52,6 @@ export class ViewCache {
   readonly #guard: StoreGuard;
   readonly #flights: SingleFlight;
   readonly #hitForMiss: HitForMiss;
-  readonly #variants = new VariantLimit();
   #fills = 0;
 
   constructor({
@@ -111,8 +109,13 @@ export class ViewCache {
 
   /** Ends everything that carries one of `tags`, fills in flight included. Rejects with `CacheStoreError`. */
   evict(tags: readonly string[]): MaybePromise<StampPosition> {
-    if (this.#events.active) this.#events.emit({ type: 'evicted', tags: tags.length });
-    return this.#guard.insist('evict', () => this.#store.evict(tags));
+    return chain(
+      this.#guard.insist('evict', () => this.#store.evict(tags)),
+      (position) => {
+        if (this.#events.active) this.#events.emit({ type: 'evicted', tags: tags.length });
+        return position;
+      },
+    );
   }
 
   #begin(view: ViewKey, start: StampPosition, tags: string[], leads: boolean): Fill {
@@ -128,23 +131,21 @@ export class ViewCache {
 
   #save(view: ViewKey, entry: Entry): void {
     this.#hitForMiss.delete(entry.key);
-    const displaced =
-      view.variantOf === undefined ? undefined : this.#variants.admit(view.variantOf, entry.key);
-    // Off the response path: nobody waits for these, and their failures are events.
-    if (displaced !== undefined) this.#background('delete', () => this.#store.delete(displaced));
-    this.#background('set', () => this.#store.set(entry));
-    if (this.#events.active) {
+    // Off the response path: nobody waits for this, and its failure is an event.
+    const kept = this.#guard.tolerate(
+      'set',
+      () => this.#store.set(entry),
+      () => false,
+    );
+    void chain(kept, (isKept) => {
+      if (!isKept || !this.#events.active) return;
       this.#events.emit({
         type: 'stored',
         route: view.route,
         ttlMs: entry.expiresAt - entry.storedAt,
         bytes: entry.response.body?.length ?? 0,
       });
-    }
-  }
-
-  #background(name: string, operation: () => MaybePromise<void>): void {
-    void this.#guard.tolerate(name, operation, () => undefined);
+    });
   }
 }
 
@@ -197,9 +198,22 @@ export class Fill {
   store(response: StoredResponse, ttl: number): void {
     const current = this.isCurrent();
     if (current && !this.#ended) {
-      const { order, start, tags, view } = this;
+      const { order, start, view } = this;
       const storedAt = this.host.now();
-      this.host.save({ key: view.key, response, tags, start, order, storedAt, expiresAt: storedAt + ttl });
+      // A copy, as a list that was added to keeps room for more.
+      const tags = this.tags.slice();
+      const { key, variantOf } = view;
+      const expiresAt = storedAt + ttl;
+      this.host.save({
+        key,
+        ...(variantOf && { variantOf }),
+        response,
+        tags,
+        start,
+        order,
+        storedAt,
+        expiresAt,
+      });
     }
     this.#end({ response, current });
   }

@@ -83,10 +83,9 @@ export function pickPrincipal(
 }
 
 function principalId(principal: unknown, route: string): string {
-  const isNumber = typeof principal === 'number' && Number.isFinite(principal);
-  if ((typeof principal === 'string' && principal !== '') || isNumber || typeof principal === 'bigint') {
-    return String(principal);
-  }
+  // By type: whether 7 and '7' are one user is not for a cache to say.
+  if (typeof principal === 'string' && principal !== '') return `s${principal}`;
+  if (typeof principal === 'bigint' || Number.isFinite(principal)) return `n${String(principal)}`;
   // An empty or meaningless id would put all users that have it into one scope.
   throw new CacheCallbackError(
     'scope',

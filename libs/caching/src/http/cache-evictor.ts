@@ -4,7 +4,7 @@ import { concat, defer, EMPTY, from, ignoreElements, type Observable, tap } from
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import { CacheStoreError } from '../caching.errors.js';
 import { type EvictPolicy, evictedTags } from './evict-policy.js';
-import { beforeFirstWrite, holdEnd } from './platform/platform.js';
+import { beforeEachPart, holdEnd } from './platform/platform.js';
 import type { RequestView } from './request-view.js';
 
 /** Methods that ask for nothing to be changed (RFC 9110 §9.2.1). */
@@ -33,8 +33,7 @@ export class CacheEvictor {
     const evict = this.#eviction(policy, request, response);
     const evictOrLog = (): MaybePromise<void> => this.#logged(evict);
     if (rawHandler) {
-      // Whoever has been told the length needs no end to know that the reply is complete.
-      beforeFirstWrite(response, evictOrLog);
+      beforeEachPart(response, evictOrLog);
       holdEnd(response, evictOrLog);
     }
     let last: unknown;

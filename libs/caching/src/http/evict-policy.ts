@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { chain, type MaybePromise } from '../cache/maybe-promise.js';
-import { CacheCallbackError, CachingConfigError } from '../caching.errors.js';
+import { CachingConfigError } from '../caching.errors.js';
 import { checkNames } from '../caching.options.js';
 import type { CacheEvictOptions } from '../decorators.js';
 import { askUser } from './key-builder.js';
@@ -73,7 +73,7 @@ export function evictedTags(
   const collect = (): MaybePromise<readonly string[]> =>
     chain(tags === undefined ? [] : callTags(tags, site.name, request), (own) => [
       ...own.map(userTag),
-      ...paths.map((template) => pathTag(fillTemplate(template, request.params, site.name))),
+      ...paths.flatMap((template) => fillTemplate(template, request.params)).map(pathTag),
       ...routes.map(([controller, method]) => routeTag(nameOf(controller, method))),
       ...(all ? [ALL_VIEWS] : []),
     ]);
@@ -84,20 +84,25 @@ export function evictedTags(
   );
 }
 
-function fillTemplate(template: string, params: Readonly<Record<string, unknown>>, route: string): string {
-  return template.replace(/:([A-Za-z_$][\w$]*)/g, (_whole, name: string) => {
-    const value = params[name];
-    if (value === undefined) {
-      throw new CacheCallbackError(
-        'paths',
-        route,
-        `needs the path parameter ":${name}", which the request does not have`,
-      );
-    }
-    // Of a wildcard, Express gives the segments.
-    return [value]
-      .flat()
-      .map((segment) => encodeURIComponent(String(segment)))
-      .join('/');
-  });
+const TEMPLATE_PARAM = /:([A-Za-z_$][\w$]*)/g;
+
+/** The path parameters that the templates of a decorator name. */
+export function templateParams({ paths = [] }: CacheEvictOptions): string[] {
+  return paths.flatMap((template) =>
+    [...template.matchAll(TEMPLATE_PARAM)].map(([, name]) => name as string),
+  );
+}
+
+/** The path that a template names for a request; none where the request lacks a parameter of it. */
+function fillTemplate(template: string, params: Readonly<Record<string, unknown>>): string[] {
+  if (templateParams({ paths: [template] }).some((name) => params[name] === undefined)) return [];
+  return [
+    template.replace(TEMPLATE_PARAM, (_whole, name: string) =>
+      // Of a wildcard, Express gives the segments.
+      [params[name]]
+        .flat()
+        .map((segment) => encodeURIComponent(String(segment)))
+        .join('/'),
+    ),
+  ];
 }

@@ -6,7 +6,6 @@ export type HeaderBag = Readonly<Record<string, OutgoingHttpHeader | undefined>>
 
 export interface HeaderDiff {
   readonly headers: readonly HeaderField[];
-  readonly listMembers: readonly HeaderField[];
   readonly removed: readonly string[];
 }
 
@@ -36,7 +35,6 @@ const NOT_STORED = new Set([
  */
 export function diffHeaders(before: HeaderBag, after: HeaderBag, names: readonly string[]): HeaderDiff {
   const headers: HeaderField[] = [];
-  const listMembers: HeaderField[] = [];
   const connection = listOf(after.connection);
   for (const name of names) {
     const field = name.toLowerCase();
@@ -44,9 +42,9 @@ export function diffHeaders(before: HeaderBag, after: HeaderBag, names: readonly
     if (value === undefined || NOT_STORED.has(field) || connection.includes(field)) continue;
     const old = before[field];
     if (old !== undefined && isSame(old, value)) continue;
-    const added = old !== undefined && LIST_FIELDS.has(field) ? addedMembers(old, value) : undefined;
+    const added = LIST_FIELDS.has(field) ? addedMembers(old, value) : undefined;
     if (added !== undefined) {
-      if (added.length > 0) listMembers.push([name, added]);
+      if (added.length > 0) headers.push([name, added, 'add']);
       continue;
     }
     headers.push([name, Array.isArray(value) ? [...value] : String(value)]);
@@ -54,7 +52,7 @@ export function diffHeaders(before: HeaderBag, after: HeaderBag, names: readonly
   const removed = Object.keys(before).filter(
     (field) => after[field] === undefined && before[field] !== undefined,
   );
-  return { headers, listMembers, removed };
+  return { headers, removed };
 }
 
 /**
@@ -62,9 +60,11 @@ export function diffHeaders(before: HeaderBag, after: HeaderBag, names: readonly
  * written: a `Link` has commas within its members. Nothing where the field was rewritten.
  */
 function addedMembers(
-  before: OutgoingHttpHeader,
+  before: OutgoingHttpHeader | undefined,
   after: OutgoingHttpHeader,
 ): string | readonly string[] | undefined {
+  // Where middleware has not begun the field yet, it may on a hit.
+  if (before === undefined) return Array.isArray(after) ? [...after] : String(after);
   if (Array.isArray(after)) {
     const known = [before].flat().map(String);
     return known.every((line, at) => line === after[at]) ? after.slice(known.length) : undefined;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { CacheCallbackError, describe } from '../caching.errors.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import type { ViewKey } from '../cache/view-cache.js';
+import { flatText } from './flat-text.js';
 import {
   component,
   custom,
@@ -127,7 +128,7 @@ export class KeyBuilder {
   }
 
   #text(components: string): string {
-    if (components.length <= MAX_KEY_LENGTH) return `${this.#namespace}:view:${components}`;
+    if (components.length <= MAX_KEY_LENGTH) return flatText(this.#namespace, ':view:', components);
     // The whole of it stands behind the digest: SHA-256 of the text is the key, so another text is another key.
     // Of its UTF-16 units, as UTF-8 would make one text of all lone surrogates.
     return `${this.#namespace}:view:#${createHash('sha256').update(components, 'utf16le').digest('base64url')}`;

@@ -1,7 +1,7 @@
 import { CachingConfigError } from '../caching.errors.js';
 import type { BypassReason } from '../cache/reasons.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
-import { type CanonicalLimits, canonicalize, NotCanonical } from './canonical.js';
+import { checkPick, FIELD_NAMES_RULE, isFieldName, written } from './key-options.js';
 import { decodeName, queryPairs } from './query-text.js';
 import { type RequestView, splitTarget } from './request-view.js';
 
@@ -59,6 +59,14 @@ export interface QueryKeyOptions {
 const MAX_SORTED_PAIRS = 500;
 
 /**
+ * Whether the order of names can't matter to a parser. Parsers stop at a number of parameters, empty ones included
+ * (qs and node:querystring at 1,000), at a `#`, and where a path has a `;` or `#` some see the query begin there.
+ */
+function isSortable(url: string, text: string): boolean {
+  return !/[#;]/.test(url) && text.split('&', MAX_SORTED_PAIRS + 1).length <= MAX_SORTED_PAIRS;
+}
+
+/**
  * The query: the order of names does not matter, repeated values keep theirs, blank differs from absent, and
  * case counts. This is the default.
  *
@@ -66,8 +74,8 @@ const MAX_SORTED_PAIRS = 500;
  * @CacheView({ key: query({ ignore: ['nocache'] }) })
  */
 export function query(options: QueryKeyOptions = {}): NamedKeyStrategy {
+  checkPick('query()', options, ['sortRepeated']);
   const { include, ignore, sortRepeated = false } = options;
-  rejectBoth('query', include, ignore);
   const names = include && new Set(include);
   const ignored = ignore && new Set(ignore);
   return {
@@ -77,10 +85,10 @@ export function query(options: QueryKeyOptions = {}): NamedKeyStrategy {
     part(request) {
       const target = splitTarget(request.url);
       if (target.query === '') return '';
-      const all = queryPairs(target.query);
-      // Parsers stop at a number of parameters (qs and node:querystring at 1,000): what comes first matters there.
-      if (all.length > MAX_SORTED_PAIRS) return target.query;
-      const pairs = all.filter(({ raw, base }) => {
+      // One pair needs no order.
+      if (names === undefined && ignored === undefined && !target.query.includes('&')) return target.query;
+      if (!isSortable(request.url, target.query)) return target.query;
+      const pairs = queryPairs(target.query).filter(({ raw, base }) => {
         if (names !== undefined) return names.has(base) || names.has(decodeName(raw));
         return ignored === undefined || !ignored.has(decodeName(raw));
       });
@@ -91,79 +99,6 @@ export function query(options: QueryKeyOptions = {}): NamedKeyStrategy {
   };
 }
 
-export interface BodyKeyOptions {
-  /** Only these top-level members count. */
-  readonly include?: readonly string[];
-  /** These top-level members don't count. */
-  readonly ignore?: readonly string[];
-  /** The longest canonical text of a body, in characters. Default 65,536. A longer one bypasses the cache. */
-  readonly maxBytes?: number;
-}
-
-const BODY_LIMITS: CanonicalLimits = { maxLength: 65_536, maxDepth: 64 };
-
-/**
- * The JSON body as parsed, before pipes: member order does not matter, array order does. A body that is not JSON,
- * too long or too deep bypasses the cache.
- *
- * @example
- * @Post('search') @CacheView({ key: jsonBody() }) search(@Body() query: SearchDto) {}
- */
-export function jsonBody(options: BodyKeyOptions = {}): NamedKeyStrategy {
-  return bodyStrategy('jsonBody', /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i, options);
-}
-
-/**
- * The fields of an `application/x-www-form-urlencoded` body, as parsed, before pipes. Anything else bypasses.
- *
- * @example
- * @Post('quote') @CacheView({ key: formBody({ ignore: ['csrf'] }) }) quote(@Body() form: QuoteDto) {}
- */
-export function formBody(options: BodyKeyOptions = {}): NamedKeyStrategy {
-  return bodyStrategy('formBody', /^application\/x-www-form-urlencoded\s*(?:;|$)/i, options);
-}
-
-function bodyStrategy(name: string, contentType: RegExp, options: BodyKeyOptions): NamedKeyStrategy {
-  const { include, ignore, maxBytes = BODY_LIMITS.maxLength } = options;
-  rejectBoth(name, include, ignore);
-  if (!Number.isInteger(maxBytes) || maxBytes < 1) {
-    throw new CachingConfigError('maxBytes', maxBytes, 'a whole number of at least 1', `${name}()`);
-  }
-  const limits = { ...BODY_LIMITS, maxLength: maxBytes };
-  return {
-    name: written(name, options),
-    source: 'other',
-    covers: { body: include || ignore ? { ...(include && { include }), ...(ignore && { ignore }) } : true },
-    part({ headers, body }) {
-      if (body === undefined || !contentType.test(headers['content-type'] ?? '')) return { bypass: 'body' };
-      try {
-        return canonicalize(pick(body, include, ignore), limits);
-      } catch (error) {
-        if (error instanceof NotCanonical) return { bypass: 'body' };
-        throw error;
-      }
-    },
-  };
-}
-
-function pick(body: unknown, include?: readonly string[], ignore?: readonly string[]): unknown {
-  if ((!include && !ignore) || typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-  const kept = Object.entries(body).filter(([name]) =>
-    include ? include.includes(name) : !ignore?.includes(name),
-  );
-  return Object.fromEntries(kept);
-}
-
-/** What the names of keyed headers must be, for messages. */
-export const FIELD_NAMES_RULE =
-  'a list of header names, but "host": a client can send any, so that is host({ allow: [...] })';
-
-export function isFieldName(name: unknown): boolean {
-  return (
-    typeof name === 'string' && /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name) && name.toLowerCase() !== 'host'
-  );
-}
-
 /**
  * The values of these request headers. A header that is absent differs from one that is empty.
  *
@@ -171,10 +106,11 @@ export function isFieldName(name: unknown): boolean {
  * @CacheView({ key: [query(), headers('accept-language')] })
  */
 export function headers(...names: readonly string[]): NamedKeyStrategy {
-  const wanted = names.map((name) => name.toLowerCase()).sort();
-  for (const name of wanted) {
-    if (!isFieldName(name)) throw new CachingConfigError('headers', name, FIELD_NAMES_RULE, 'headers()');
+  const wrong = names.findIndex((name) => !isFieldName(name));
+  if (names.length === 0 || wrong !== -1) {
+    throw new CachingConfigError('headers', names[wrong], FIELD_NAMES_RULE, 'headers()');
   }
+  const wanted = names.map((name) => name.toLowerCase()).sort();
   return {
     name: `headers(${wanted.map((name) => `'${name}'`).join(', ')})`,
     source: 'header',
@@ -193,8 +129,9 @@ export function headers(...names: readonly string[]): NamedKeyStrategy {
  * @example
  * @CacheView({ key: [query(), host({ allow: ['shop.example', 'shop.example:8080'] })] })
  */
-export function host({ allow }: { readonly allow: readonly string[] }): NamedKeyStrategy {
-  if (!Array.isArray(allow) || allow.length === 0) {
+export function host(options: { readonly allow: readonly string[] }): NamedKeyStrategy {
+  const allow: unknown = (options as typeof options | undefined)?.allow;
+  if (!Array.isArray(allow) || allow.length === 0 || !allow.every((name) => typeof name === 'string')) {
     throw new CachingConfigError('allow', allow, 'the hosts, as a list that is not empty', 'host()');
   }
   const allowed = new Set(allow.map((name) => name.toLowerCase()));
@@ -204,7 +141,10 @@ export function host({ allow }: { readonly allow: readonly string[] }): NamedKey
     covers: { host: true },
     part(request) {
       const name = request.headers.host?.toLowerCase();
-      return name !== undefined && allowed.has(name) ? name : { bypass: 'host' };
+      if (name === undefined || !allowed.has(name)) return { bypass: 'host' };
+      // Behind a trusted proxy the framework, and so Nest's router, may go by X-Forwarded-Host instead.
+      const routed = request.raw.hostname?.toLowerCase() ?? name;
+      return routed === name || routed === name.replace(/:\d+$/, '') ? name : { bypass: 'host' };
     },
   };
 }
@@ -227,10 +167,6 @@ export function custom(part: (request: RequestView) => unknown): NamedKeyStrateg
   };
 }
 
-function written(name: string, options: object): string {
-  return `${name}(${Object.keys(options).length === 0 ? '' : JSON.stringify(options)})`;
-}
-
 /** Text that can't run into what follows it: its length stands before it. */
 export function component(text: string): string {
   return `${text.length}:${text}`;
@@ -238,18 +174,4 @@ export function component(text: string): string {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function rejectBoth(strategy: string, include: unknown, ignore: unknown): void {
-  for (const [field, value] of [
-    ['include', include],
-    ['ignore', ignore],
-  ] as const) {
-    if (value !== undefined && !(Array.isArray(value) && value.every((name) => typeof name === 'string'))) {
-      throw new CachingConfigError(field, value, 'a list of names', `${strategy}()`);
-    }
-  }
-  if (include !== undefined && ignore !== undefined) {
-    throw new CachingConfigError('ignore', ignore, 'either include or ignore, not both', `${strategy}()`);
-  }
 }

@@ -15,6 +15,14 @@ export function requiredParams({ controller, method }: RouteSite): string[] {
   return first.filter((name) => others.every((names) => names.includes(name)));
 }
 
+/** The path parameters that a handler's decorators name, required or not; a prefix may have more. */
+export function possibleParams({ controller, method }: RouteSite): string[] {
+  const handler = (controller.prototype as Record<string, object>)[method] as object;
+  return [...pathsOf(controller), ...pathsOf(handler)].flatMap((path) =>
+    [...path.matchAll(/[:*](\w+)/g)].map(([, name]) => name as string),
+  );
+}
+
 function pathsOf(target: object): string[] {
   return [Reflect.getMetadata(PATH_METADATA, target) as string | string[]].flat();
 }

@@ -17,6 +17,8 @@ export interface FrameworkRequest {
   readonly session?: unknown;
   readonly cookies?: unknown;
   readonly ip?: string | undefined;
+  /** The host that the framework goes by: `Host`, or a trusted proxy's `X-Forwarded-Host`. */
+  readonly hostname?: string | undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeader } from 'node:http';
 import type { SkipReason } from '../cache/reasons.js';
 import { type HeaderBag, listOf } from './header-diff.js';
 
@@ -19,6 +20,8 @@ export interface StoringPolicy {
   readonly statuses: ReadonlyMap<number, number>;
   /** Lower-case names of the request headers that the key covers. */
   readonly keyedHeaders: ReadonlySet<string>;
+  /** Lower-case names in the handler's own `@Header('Vary', …)`, which Nest sets before the handler runs. */
+  readonly declaredVary: ReadonlySet<string>;
 }
 
 /** What is known of the response when its head is about to be sent. */
@@ -64,25 +67,33 @@ function privateReason(policy: StoringPolicy, head: ResponseHead, wish: HandlerW
   if (status === 206 || headers['content-range'] !== undefined) return 'partial';
   if (status === 304) return 'not-modified';
   const control = headers['cache-control'];
-  if (control !== undefined) {
-    const directives = directiveNames(String(control));
-    // RFC 9111 §5.2.2.5 and §5.2.2.7; a `private` that names fields is taken for all of the response.
-    if (directives.includes('no-store')) return 'no-store';
-    if (directives.includes('private')) return 'private';
-  }
+  const forbidden = control === undefined ? undefined : forbiddenBy(control);
+  if (forbidden !== undefined) return forbidden;
   if (!isVaryCovered(policy, head)) return 'vary';
   if (headers['content-encoding'] !== undefined || headers.trailer !== undefined) return 'encoded';
   return undefined;
 }
 
 /** RFC 9111 §4.1: a response may be reused only for requests with the same values of the headers it varies on. */
-function isVaryCovered({ keyedHeaders }: StoringPolicy, { headers, varyBefore }: ResponseHead): boolean {
+function isVaryCovered(
+  { keyedHeaders, declaredVary }: StoringPolicy,
+  { headers, varyBefore }: ResponseHead,
+): boolean {
   if (headers.vary === undefined) return true;
   const members = listOf(headers.vary);
   if (members.length > MAX_VARY) return false;
   return members.every(
-    (name) => name !== '*' && TOKEN.test(name) && (keyedHeaders.has(name) || varyBefore.includes(name)),
+    (name) =>
+      name !== '*' &&
+      TOKEN.test(name) &&
+      (keyedHeaders.has(name) || (varyBefore.includes(name) && !declaredVary.has(name))),
   );
+}
+
+/** RFC 9111 §5.2.2.5 and §5.2.2.7; a `private` that names fields is taken for all of the response. */
+export function forbiddenBy(control: OutgoingHttpHeader): 'no-store' | 'private' | undefined {
+  const directives = directiveNames(String(control));
+  return (['no-store', 'private'] as const).find((directive) => directives.includes(directive));
 }
 
 /** Names of the directives of a `Cache-Control` value, in lower case; commas in quoted strings don't separate. */

@@ -1,4 +1,6 @@
 import type { Type } from '@nestjs/common';
+import { HEADERS_METADATA } from '@nestjs/common/constants.js';
+import type { Duration } from '../duration.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
 import { chain } from '../cache/maybe-promise.js';
 import { CacheCallbackError, CachingConfigError, describe } from '../caching.errors.js';
@@ -6,15 +8,9 @@ import type { CacheScope, CacheStatuses, RequestCallback, ResolvedOptions } from
 import { checkNames, checkPolicy, duration } from '../caching.options.js';
 import type { CacheTags, CacheViewOptions } from '../decorators.js';
 import { callUser, KeyBuilder } from './key-builder.js';
-import {
-  component,
-  FIELD_NAMES_RULE,
-  headers,
-  isFieldName,
-  type KeyCoverage,
-  type KeyStrategy,
-  query,
-} from './key-strategy.js';
+import { component, headers, type KeyCoverage, type KeyStrategy, query } from './key-strategy.js';
+import { listOf } from './header-diff.js';
+import { FIELD_NAMES_RULE, isFieldName } from './key-options.js';
 import type { RequestView } from './request-view.js';
 import {
   ALL_VIEWS,
@@ -79,8 +75,19 @@ export function mergeViewOptions(...layers: readonly (CacheViewOptions | undefin
     for (const [field, value] of Object.entries(layer ?? {})) {
       if (value !== undefined && Object.hasOwn(VIEW_FIELDS, field)) Object.assign(merged, { [field]: value });
     }
+    const { ttl, statuses } = layer ?? {};
+    if (ttl !== undefined && statuses === undefined) giveSuccesses(merged, ttl);
   }
   return merged;
+}
+
+/** A time that is given nearer to the handler than times by status counts for the successes among these. */
+function giveSuccesses(merged: CacheViewOptions, ttl: Duration): void {
+  const { statuses } = merged;
+  if (statuses === undefined || Array.isArray(statuses)) return;
+  merged.statuses = Object.fromEntries(
+    Object.entries(statuses).map(([status, own]) => [status, Number(status) < 300 ? ttl : (own as Duration)]),
+  );
 }
 
 /** @throws CachingConfigError naming the route and the field */
@@ -90,7 +97,12 @@ export function checkViewOptions(given: CacheViewOptions, route: string, warning
   checkPolicy(given, where, warnings);
   const { vary, tags, inputs } = given;
   if (vary !== undefined && !(Array.isArray(vary) && vary.every(isFieldName))) {
-    throw new CachingConfigError('vary', vary, FIELD_NAMES_RULE, where);
+    throw new CachingConfigError(
+      'vary',
+      Array.isArray(vary) ? vary.find((name) => !isFieldName(name)) : vary,
+      FIELD_NAMES_RULE,
+      where,
+    );
   }
   if (inputs !== undefined && inputs !== 'reviewed')
     throw new CachingConfigError('inputs', inputs, "'reviewed'", where);
@@ -109,16 +121,20 @@ export function checkTags(tags: CacheTags | undefined, where: string): void {
   }
 }
 
-/**
- * Works out a cached route's policy.
- *
- * @param version the route's own, which joins the key beside the module's
- */
+/** What concerns one route beside its merged options. */
+export interface OwnLimits {
+  /** The route's own, which joins the key beside the module's. */
+  readonly version?: string | undefined;
+  /** What the store has room for, in bytes. */
+  readonly largestBody?: number | undefined;
+}
+
+/** Works out a cached route's policy. */
 export function compileView(
   site: RouteSite,
   merged: CacheViewOptions,
   module: ResolvedOptions,
-  version = '',
+  { version = '', largestBody = Number.POSITIVE_INFINITY }: OwnLimits = {},
 ): Omit<ViewPolicy, 'uncovered'> {
   const { name: route, httpMethod, rawHandler } = site;
   const strategies = strategiesOf(merged);
@@ -143,7 +159,8 @@ export function compileView(
     ttl,
     statuses: statusesOf(merged.statuses ?? defaultStatuses(httpMethod), ttl),
     keyedHeaders: new Set(coverage.flatMap((key) => key.headers ?? [])),
-    maxEntryBytes: merged.maxEntryBytes ?? module.maxEntryBytes,
+    declaredVary: declaredVary(site),
+    maxEntryBytes: Math.min(merged.maxEntryBytes ?? module.maxEntryBytes, largestBody),
     debugHeaders: module.debugHeaders,
     filter: merged.filter,
     scope: merged.scope,
@@ -164,6 +181,19 @@ export function compileView(
 function strategiesOf({ key, vary = [] }: CacheViewOptions): KeyStrategy[] {
   const own = (key === undefined ? [query()] : [key].flat()) as KeyStrategy[];
   return vary.length === 0 ? own : [...own, headers(...vary)];
+}
+
+function declaredVary({ controller, method }: RouteSite): Set<string> {
+  const handler = controller.prototype[method] as object;
+  const declared = (Reflect.getMetadata(HEADERS_METADATA, handler) ?? []) as {
+    name: string;
+    value: unknown;
+  }[];
+  return new Set(
+    declared
+      .filter(({ name, value }) => name.toLowerCase() === 'vary' && typeof value === 'string')
+      .flatMap(({ value }) => listOf(value as string)),
+  );
 }
 
 /** A 201 tells of something new; only a POST that opted in gives it as an answer that can be given again. */

@@ -17,8 +17,9 @@ import {
   type CacheViewOptions,
   NO_CACHE,
 } from '../decorators.js';
-import { checkEvict, type EvictPolicy } from './evict-policy.js';
+import { checkEvict, type EvictPolicy, templateParams } from './evict-policy.js';
 import { findUncovered } from './key-coverage.js';
+import { possibleParams } from './path-params.js';
 import {
   checkViewOptions,
   compileView,
@@ -39,6 +40,8 @@ export interface RouteSources {
   readonly controllers: readonly InstanceWrapper[];
   readonly methodsOf: (controller: Type) => readonly string[];
   readonly options: ResolvedOptions;
+  /** The largest body that the store has room for, in bytes. */
+  readonly largestBody: number | undefined;
   readonly ownDecorators: ReadonlySet<unknown>;
   readonly warn: (message: string) => void;
 }
@@ -114,7 +117,8 @@ class RouteCompiler {
   }
 
   compile(): RoutePolicy {
-    return { site: this.site, view: this.#view(), evict: this.#evict() };
+    const view = this.#view();
+    return { site: this.site, view, evict: this.#evict(view !== undefined) };
   }
 
   #view(): ViewPolicy | undefined {
@@ -136,7 +140,15 @@ class RouteCompiler {
       if (layer !== undefined) checkViewOptions(layer, site.name, warnings);
     warnings.forEach(sources.warn);
     const merged = mergeViewOptions(sources.options.policy as CacheViewOptions, inherited, own);
-    const view = compileView(site, merged, sources.options, own?.version ?? inherited?.version);
+    const view = compileView(site, merged, sources.options, {
+      version: own?.version ?? inherited?.version,
+      largestBody: sources.largestBody,
+    });
+    if (site.httpMethod === 'GET' && view.coverage.some((key) => key.body)) {
+      sources.warn(
+        `${site.name} is never cached: its key reads a body, and a GET with a body bypasses the cache.`,
+      );
+    }
     return { ...view, uncovered: this.#warnUncovered(view, merged.inputs === 'reviewed') };
   }
 
@@ -156,15 +168,31 @@ class RouteCompiler {
     return true;
   }
 
-  #evict(): EvictPolicy | undefined {
+  #evict(isView: boolean): EvictPolicy | undefined {
     const own = this.#own<CacheEvictOptions>(CACHE_EVICT);
-    const given = own ?? this.#ofClass<CacheEvictOptions>(CACHE_EVICT);
-    return (
-      given &&
-      checkEvict(given, this.site, own === undefined, (controller, method) => {
-        const isKnown = this.sources.controllers.some(({ metatype }) => metatype === controller);
-        return isKnown && siteOf(controller, method, controller.name) !== undefined;
-      })
+    if (own !== undefined && isView) {
+      this.sources.warn(
+        `${this.site.name} has both @CacheView and @CacheEvict: a hit runs no handler and evicts nothing.`,
+      );
+    }
+    // A cached POST is a read: what its controller says of writes is not about it.
+    const given = own ?? (isView ? undefined : this.#ofClass<CacheEvictOptions>(CACHE_EVICT));
+    if (given === undefined) return undefined;
+    const policy = checkEvict(given, this.site, own === undefined, (controller, method) => {
+      const isKnown = this.sources.controllers.some(({ metatype }) => metatype === controller);
+      return isKnown && siteOf(controller, method, controller.name) !== undefined;
+    });
+    if (own !== undefined) this.#warnUnknownParams(own);
+    return policy;
+  }
+
+  #warnUnknownParams(options: CacheEvictOptions): void {
+    const known = possibleParams(this.site);
+    const unknown = templateParams(options).filter((name) => !known.includes(name));
+    if (unknown.length === 0) return;
+    this.sources.warn(
+      `${this.site.name}: the paths of its @CacheEvict name :${unknown.join(', :')}, which its own path does not have. ` +
+        `Where no prefix has it either, they evict nothing.`,
     );
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Fill } from '../cache/view-cache.js';
+import { flatText } from './flat-text.js';
 import { component } from './key-strategy.js';
 import { RecentMap } from './recent-map.js';
 import { splitTarget } from './request-view.js';
@@ -15,17 +16,21 @@ export const MAX_TAGS = 256;
 
 export const TAG_RULE = 'non-empty strings';
 
-/** A longer tag is kept as its digest: clients choose what `book:${params.name}` is, and a name may be long. */
 const MAX_TAG_LENGTH = 256;
 
 export function isTag(tag: unknown): tag is string {
   return typeof tag === 'string' && tag.length > 0;
 }
 
+/** Clients choose paths and what `book:${params.name}` is: of a long tag its kind and its digest are kept. */
+function bounded(tag: string): string {
+  if (tag.length <= MAX_TAG_LENGTH) return tag;
+  return `${tag.slice(0, 2)}#${createHash('sha256').update(tag, 'utf16le').digest('base64url')}`;
+}
+
 /** A tag that the application chose, kept apart from those below. */
 export function userTag(tag: string): string {
-  if (tag.length <= MAX_TAG_LENGTH) return `t:${tag}`;
-  return `t:#${createHash('sha256').update(tag, 'utf16le').digest('base64url')}`;
+  return bounded(flatText('t:', tag));
 }
 
 /** Half of its tags would leave a response served after an eviction that it should have heard of. */
@@ -45,17 +50,17 @@ export function routeParamsTag(route: string, params: Readonly<Record<string, un
     .filter((name) => params[name] !== undefined)
     .sort()
     .map((name) => component(name) + component(String(params[name])));
-  return `r:${route}?${pairs.join('')}`;
+  return bounded(flatText('r:', route, '?', ...pairs));
 }
 
 /** Exactly one path, in any of its spellings. */
 export function pathTag(path: string): string {
-  return `p:/${segments(path).join('/')}`;
+  return bounded(['p:', ...segments(path)].join('/'));
 }
 
 /** A path and everything under it, by segments. */
 export function prefixTag(path: string): string {
-  return `x:/${segments(path).slice(0, MAX_PREFIX_DEPTH).join('/')}`;
+  return bounded(['x:', ...segments(path).slice(0, MAX_PREFIX_DEPTH)].join('/'));
 }
 
 /** Paths whose tags are remembered; longer ones than this are not. */
@@ -75,35 +80,32 @@ export function targetTags(target: string): readonly string[] {
 
 function makeTargetTags(path: string): string[] {
   const parts = segments(path);
-  const tags = [`p:/${parts.join('/')}`];
+  const tags = [bounded(['p:', ...parts].join('/'))];
   for (let depth = Math.min(parts.length, MAX_PREFIX_DEPTH); depth >= 0; depth--) {
-    tags.push(`x:/${parts.slice(0, depth).join('/')}`);
+    tags.push(bounded(['x:', ...parts.slice(0, depth)].join('/')));
   }
   return tags;
 }
 
 /**
  * The segments of a path in one spelling for all that any router treats alike: percent-encoding undone once, case
- * folded, empty segments dropped, and nothing of what follows a `;` or a `#`, where some routers see the path end.
+ * folded, empty segments dropped, backslashes taken for slashes, and nothing of what follows a `;` or a `#`, where
+ * some routers see the path end.
  * Spellings that one router tells apart may fall together here, which evicts too much rather than too little.
  */
 function segments(path: string): string[] {
-  const { path: whole } = splitTarget(path);
-  const end = whole.search(/[;#]/);
-  return (end === -1 ? whole : whole.slice(0, end))
-    .split('/')
-    .map((segment) => foldCase(decodeSegment(segment)))
-    .filter((segment) => segment !== '');
+  const [whole = ''] = foldCase(decode(splitTarget(path).path)).split(/[;#]/, 1);
+  return whole.split(/[\\/]+/).filter((segment) => segment !== '');
 }
 
 /** Both ways, as routers go either and letters such as the Kelvin sign have no way back. */
-function foldCase(segment: string): string {
-  return segment.toLowerCase().toUpperCase();
+function foldCase(path: string): string {
+  return path.toLowerCase().toUpperCase();
 }
 
-function decodeSegment(segment: string): string {
-  if (!segment.includes('%')) return segment;
-  return segment.replace(/(?:%[0-9a-f]{2})+/gi, (encoded) => {
+function decode(path: string): string {
+  if (!path.includes('%')) return path;
+  return path.replace(/(?:%[0-9a-f]{2})+/gi, (encoded) => {
     try {
       return decodeURIComponent(encoded);
     } catch (error) {

@@ -8,7 +8,13 @@ import type { CacheEvents } from '../observe/events.js';
 import { BodyRecorder } from './body-recorder.js';
 import { type VerdictFields, verdictFields } from './cache-headers.js';
 import { diffHeaders, type HeaderBag, type HeaderDiff, isSame, listOf } from './header-diff.js';
-import { mayStore, type ResponseFilter, type StoringPolicy, type StoringVerdict } from './response-filter.js';
+import {
+  forbiddenBy,
+  mayStore,
+  type ResponseFilter,
+  type StoringPolicy,
+  type StoringVerdict,
+} from './response-filter.js';
 
 /** Why a response is not stored and yet given to those who wait for it. */
 const SHARED: ReadonlySet<SkipReason> = new Set(['status', 'evicted']);
@@ -140,11 +146,14 @@ export class ViewRecording {
   }
 
   /** Fields that may have been added since `open`. Returns whether they changed the verdict. */
-  noteLate(cookie: HeaderBag[string], trailer?: HeaderBag[string]): boolean {
+  noteLate(field: (name: string) => HeaderBag[string]): boolean {
     const verdict = this.#verdict;
     if (verdict === undefined || (!verdict.store && !SHARED.has(verdict.reason))) return false;
-    if (this.#isCookieAdded(cookie)) this.#verdict = refuse('set-cookie');
-    else if (trailer !== undefined) this.#verdict = refuse('encoded');
+    const control = field('cache-control');
+    const refused = control === undefined ? undefined : forbiddenBy(control);
+    if (this.#isCookieAdded(field('set-cookie'))) this.#verdict = refuse('set-cookie');
+    else if (refused !== undefined) this.#verdict = refuse(refused);
+    else if (field('trailer') !== undefined) this.#verdict = refuse('encoded');
     else return false;
     return true;
   }

@@ -1,4 +1,4 @@
-import { defer, from, mergeMap, type Observable, of, tap } from 'rxjs';
+import { defer, from, mergeAll, mergeMap, type Observable, of, tap } from 'rxjs';
 import { withFill } from '../cache-context.js';
 import { type Entry, isEntry, type StoredResponse } from '../cache/entry.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
@@ -47,6 +47,8 @@ export class ViewServer {
   ) {}
 
   serve(policy: ViewPolicy, exchange: Exchange): MaybePromise<Observable<unknown>> {
+    // Middleware that has replied and called `next()` all the same: what follows reaches nobody.
+    if (exchange.platform.node(exchange.response).headersSent) return exchange.handle();
     return chain(admit(policy, exchange.request, this.credentials), (admitted) => {
       if ('bypass' in admitted) return this.#bypass(policy, exchange, admitted);
       return chain(policy.key.build(exchange.request, admitted.principal), (view) => {
@@ -91,8 +93,15 @@ export class ViewServer {
     start: StampPosition,
   ): MaybePromise<Observable<unknown>> {
     if (this.events.active) this.events.emit({ type: 'miss', route: policy.route });
-    return chain(policy.tags(exchange.request), (tags) =>
-      this.#follow(policy, exchange, view, this.cache.join(view, start, tags)),
+    const tags = policy.tags(exchange.request);
+    if (!isPromiseLike(tags)) return this.#follow(policy, exchange, view, this.cache.join(view, start, tags));
+    // While the callback was asked, another request may have filled the cache.
+    return tags.then((known) =>
+      chain(this.cache.lookup(view.key), (found) =>
+        isEntry(found)
+          ? this.#hit(policy, exchange, found)
+          : this.#follow(policy, exchange, view, this.cache.join(view, found, known)),
+      ),
     );
   }
 
@@ -143,8 +152,14 @@ export class ViewServer {
       recording: (before) => new ViewRecording(policy, fill, refresh, this.events, before),
     });
     return withFill(request.raw, fill, handle).pipe(
-      // Nest tears an Observable down when its client leaves: then there will be no response.
-      tap({ unsubscribe: () => recording.fail() }),
+      tap({
+        // Nest tears an Observable down when its client leaves: then there will be no response.
+        unsubscribe: () => recording.fail(),
+        // A handler that had begun to write by itself: Nest ends what it wrote as if it were complete.
+        error: () => {
+          if (recording.opened && !recording.closed) recording.cut();
+        },
+      }),
     );
   }
 
@@ -169,5 +184,5 @@ export class ViewServer {
 }
 
 function flatten(value: MaybePromise<Observable<unknown>>): Observable<unknown> {
-  return isPromiseLike(value) ? defer(() => value) : value;
+  return isPromiseLike(value) ? defer(() => value).pipe(mergeAll()) : value;
 }

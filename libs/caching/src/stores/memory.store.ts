@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache';
+import { CachingConfigError } from '../caching.errors.js';
 import { type Clock, systemClock } from '../cache/clock.js';
 import { type Entry, sizeOf } from '../cache/entry.js';
 import { EvictionLog, type StampPosition } from '../cache/stamps.js';
+import { VariantIndex } from '../cache/variants.js';
 import type { CacheStore } from './store.js';
 
 export interface MemoryStoreOptions {
@@ -14,8 +16,8 @@ export interface MemoryStoreOptions {
 
 export const MEMORY_DEFAULTS = { maxBytes: 64 * 1024 * 1024, maxEntries: 100_000 } as const;
 
-/** Entries looked at in one turn of the event loop when evicted ones are freed: well below a millisecond. */
-const SWEEP_SLICE = 500;
+/** Entries looked at in one turn of the event loop to free evicted ones: below a millisecond, if all of them are. */
+const SWEEP_SLICE = 100;
 
 /** After a walk, rest for nine times what it took, and a second at least: freeing takes a tenth of a core at most. */
 const SWEEP_REST = { factor: 9, atLeast: 1_000 };
@@ -34,6 +36,7 @@ interface Slot {
  */
 export class MemoryStore implements CacheStore {
   readonly name = 'memory';
+  readonly largestBody: number;
   readonly #clock: Clock;
   readonly #log: EvictionLog;
   readonly #slots: LRUCache<string, Slot>;
@@ -42,18 +45,33 @@ export class MemoryStore implements CacheStore {
    * as V8 keeps a set's outgrown tables, and all they refer to, until its next full collection.
    */
   readonly #keys = new Set<string>();
+  readonly #variants = new VariantIndex();
   #sweep: { readonly rest: Iterator<string>; readonly startedAt: number } | undefined;
   #sweepPending = false;
   #restUntil = 0;
 
-  constructor({ maxBytes, maxEntries, clock = systemClock }: MemoryStoreOptions = {}) {
+  /** @throws CachingConfigError for bounds that are no whole numbers of at least 1 */
+  constructor({
+    maxBytes = MEMORY_DEFAULTS.maxBytes,
+    maxEntries = MEMORY_DEFAULTS.maxEntries,
+    clock = systemClock,
+  }: MemoryStoreOptions = {}) {
+    for (const [field, value] of Object.entries({ maxBytes, maxEntries })) {
+      if (Number.isSafeInteger(value) && value >= 1) continue;
+      throw new CachingConfigError(field, value, 'a whole number of at least 1', 'memory()');
+    }
     this.#clock = clock;
+    // What is left is for headers, tags and the rest of an entry.
+    this.largestBody = Math.floor(maxBytes * 0.9);
     this.#log = new EvictionLog({ clock });
     this.#slots = new LRUCache({
-      max: maxEntries ?? MEMORY_DEFAULTS.maxEntries,
-      maxSize: maxBytes ?? MEMORY_DEFAULTS.maxBytes,
+      max: maxEntries,
+      maxSize: maxBytes,
       sizeCalculation: (slot) => sizeOf(slot.entry),
-      dispose: (_slot, key) => this.#keys.delete(key),
+      dispose: ({ entry }, key) => {
+        this.#keys.delete(key);
+        this.#variants.remove(entry);
+      },
     });
   }
 
@@ -84,14 +102,19 @@ export class MemoryStore implements CacheStore {
     return entry;
   }
 
-  set(entry: Entry): void {
-    if (entry.expiresAt <= this.#clock.now() || !this.#log.isCurrent(entry.start, entry.tags)) return;
+  set(entry: Entry): boolean {
+    if (entry.expiresAt <= this.#clock.now() || !this.#log.isCurrent(entry.start, entry.tags)) return false;
     this.#log.expectLife(entry.expiresAt - entry.storedAt);
     const present = this.#slots.peek(entry.key);
-    if (present !== undefined && present.entry.order > entry.order && this.#checkCurrent(present)) return;
+    if (present !== undefined && present.entry.order > entry.order && this.#checkCurrent(present))
+      return false;
     this.#slots.set(entry.key, { entry, checkedAt: this.#log.position });
     // An entry above `maxBytes` is refused by the LRU without a word.
-    if (this.#slots.has(entry.key)) this.#keys.add(entry.key);
+    if (!this.#slots.has(entry.key)) return false;
+    this.#keys.add(entry.key);
+    const displaced = this.#variants.add(entry);
+    if (displaced !== undefined) this.#slots.delete(displaced);
+    return true;
   }
 
   delete(key: string): void {

@@ -11,13 +11,18 @@ import type { StampPosition } from '../cache/stamps.js';
 export interface CacheStore {
   /** Shown in events and errors. */
   readonly name: string;
+  /** The largest body that it has room for, in bytes; a larger one is not offered to it. Default: any. */
+  readonly largestBody?: number;
   /**
    * The current entry of `key`, or, where there is none, the position of the eviction sequence from which a
    * fill may start. One question, as a fill's start must be known before its handler runs.
    */
   lookup(key: string): MaybePromise<Entry | StampPosition>;
-  /** Stores an entry until it expires, unless what is there came from a later fill or the entry was evicted. */
-  set(entry: Entry): MaybePromise<void>;
+  /**
+   * Stores an entry until it expires, unless what is there came from a later fill or the entry was evicted. Tells
+   * whether it did.
+   */
+  set(entry: Entry): MaybePromise<boolean>;
   /** Removes one entry; nothing happens where there is none. */
   delete(key: string): MaybePromise<void>;
   /** Evicts, atomically, all entries and fills in flight that carry one of `tags`. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { StoredResponse } from '../../cache/entry.js';
 import type { VerdictFields } from '../cache-headers.js';
+import type { HeaderBag } from '../header-diff.js';
 import type { FrameworkRequest } from '../request-view.js';
 import type { ViewRecording } from '../view-recording.js';
 import {
@@ -16,9 +17,11 @@ import {
   type FrameworkResponse,
   hideConditionals,
   type HttpPlatform,
-  joinMembers,
+  endWithBody,
+  putHead,
   type RecordOptions,
 } from './platform.js';
+import { replaceMethod } from './replace-method.js';
 
 type ExpressRequest = IncomingMessage & FrameworkRequest & { readonly fresh?: boolean };
 
@@ -52,22 +55,9 @@ export class ExpressPlatform implements HttpPlatform {
   ): void {
     const res = this.node(response);
     if (res.headersSent || res.writableEnded) return;
-    for (const name of stored.removed) res.removeHeader(name);
-    for (const [name, value] of stored.headers) res.setHeader(name, value);
-    for (const [name, value] of stored.listMembers)
-      res.setHeader(name, joinMembers(res.getHeader(name), value));
-    this.setFields(response, fields);
-    res.statusCode = stored.status;
-    if (stored.statusMessage !== undefined) res.statusMessage = stored.statusMessage;
-    if (isNotModified(request as ExpressRequest)) return sendNotModified(res);
-    if (stored.body === undefined) {
-      res.end();
-      return;
-    }
-    // RFC 9110 §8.6: never in a 204.
-    if (stored.status !== 204 && !res.hasHeader('content-length'))
-      res.setHeader('Content-Length', stored.body.length);
-    res.end(stored.body);
+    putHead(res, stored, fields);
+    if (isNotModified(request as ExpressRequest)) sendNotModified(res);
+    else endWithBody(res, stored);
   }
 
   record(request: FrameworkRequest, response: FrameworkResponse, options: RecordOptions): ViewRecording {
@@ -81,16 +71,17 @@ export class ExpressPlatform implements HttpPlatform {
       restoreConditionals();
       recording.open(readHead(res, head, 'framework'));
     };
+    const lateField = (name: string): HeaderBag[string] => res.getHeader(name);
     // A session adds its cookie at the last moment; it changes the verdict.
     onHeadComplete(res, () => {
-      if (recording.noteLate(res.getHeader('set-cookie'))) this.setFields(res, recording.fields());
+      if (recording.noteLate(lateField)) this.setFields(res, recording.fields());
     });
     const settle = (): void => {
-      recording.noteLate(res.getHeader('set-cookie'));
+      recording.noteLate(lateField);
       recording.settle();
     };
 
-    res.writeHead = (...args: WriteHeadParameters) => {
+    const recordHead = (...args: WriteHeadParameters): ServerResponse => {
       if (!recording.opened) {
         open(parseWriteHead(args));
         this.setFields(res, recording.fields());
@@ -101,16 +92,16 @@ export class ExpressPlatform implements HttpPlatform {
       return res;
     };
 
-    res.write = ((...args: Parameters<typeof write>) => {
+    const recordWrite = (...args: Parameters<typeof write>): boolean => {
       if (!recording.opened) {
         open();
         this.setFields(res, recording.fields());
       }
       recording.push(args[0], args[1]);
       return write.apply(res, args);
-    }) as typeof write;
+    };
 
-    res.end = ((...args: Parameters<typeof end>) => {
+    const recordEnd = (...args: Parameters<typeof end>): ServerResponse => {
       if (recording.closed || recording.ended) return end.apply(res, args);
       const [chunk, encoding] = args as unknown[];
       const isWhole = !recording.opened;
@@ -127,7 +118,11 @@ export class ExpressPlatform implements HttpPlatform {
       // has left, no head will be sent.
       if (res.headersSent || res.destroyed) settle();
       return res;
-    }) as typeof end;
+    };
+
+    replaceMethod(res, 'writeHead', recordHead);
+    replaceMethod(res, 'write', recordWrite as typeof write);
+    replaceMethod(res, 'end', recordEnd as typeof end);
 
     res.once('close', () => {
       restoreConditionals();

@@ -5,16 +5,26 @@ import type { StoredResponse } from '../../cache/entry.js';
 import type { VerdictFields } from '../cache-headers.js';
 import type { FrameworkRequest } from '../request-view.js';
 import type { ViewRecording } from '../view-recording.js';
-import { givenField, onHeadComplete, parseWriteHead, readHead, type WriteHeadParameters } from './head.js';
+import {
+  givenField,
+  onHeadComplete,
+  parseWriteHead,
+  readHead,
+  reasonOf,
+  type WriteHeadParameters,
+} from './head.js';
 import {
   attachRecording,
   closeRecording,
   type FrameworkResponse,
   hideConditionals,
   type HttpPlatform,
+  endWithBody,
   joinMembers,
+  putHead,
   type RecordOptions,
 } from './platform.js';
+import { replaceMethod } from './replace-method.js';
 
 /** The part of Fastify's reply that is used here, so that the library needs no Fastify to compile or to load. */
 interface Reply {
@@ -88,9 +98,9 @@ export class FastifyPlatform implements HttpPlatform {
     reply.code(stored.status);
     if (stored.statusMessage !== undefined) reply.raw.statusMessage = stored.statusMessage;
     for (const name of stored.removed) reply.removeHeader(name);
-    for (const [name, value] of stored.headers) reply.header(name, value);
-    for (const [name, value] of stored.listMembers)
-      reply.header(name, joinMembers(reply.getHeader(name), value));
+    for (const [name, value, add] of stored.headers) {
+      reply.header(name, add === undefined ? value : joinMembers(reply.getHeader(name), value));
+    }
     this.setFields(reply, fields);
     // Fastify names a type for a Buffer that has none; the handler's own bytes went without.
     if (reply.getHeader('content-type') === undefined) (reply.raw as Marked)[WITHOUT_TYPE] = true;
@@ -128,10 +138,11 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
   recorded.restoreConditionals();
   // Fastify takes status, fields and body of a web Response only after the hooks.
   const answer = payload instanceof Response && !payload.bodyUsed ? payload : undefined;
-  const headers = { ...reply.getHeaders(), ...(answer && Object.fromEntries(answer.headers)) };
+  const own = reply.getHeaders();
+  const headers = answer ? { ...own, ...Object.fromEntries(answer.headers) } : own;
   recording.open({
     status: answer?.status ?? reply.statusCode,
-    statusMessage: raw.statusMessage || undefined,
+    statusMessage: reasonOf(raw),
     headers,
     names: Object.keys(headers),
     delivery: 'framework',
@@ -158,24 +169,21 @@ function watchHead(raw: ServerResponse, recording: ViewRecording): void {
   const addFields = (): void => {
     const fields = recording.fields();
     for (let at = 0; at < fields.length; at += 2)
-      raw.setHeader(fields[at] as string, fields[at + 1] as string);
+      raw.setHeader((fields[at] as string).toLowerCase(), fields[at + 1] as string);
   };
   // Express middleware on Fastify adds its cookie inside `writeHead`.
   onHeadComplete(raw, () => {
-    if (recording.noteLate(raw.getHeader('set-cookie'))) addFields();
+    if (recording.noteLate((name) => raw.getHeader(name))) addFields();
   });
-  raw.writeHead = (...args: WriteHeadParameters) => {
+  replaceMethod(raw, 'writeHead', (...args: WriteHeadParameters) => {
     const given = parseWriteHead(args);
     if (!recording.opened && !recording.ended) recording.open(readHead(raw, given, 'raw'));
-    recording.noteLate(
-      givenField(given, 'set-cookie') ?? raw.getHeader('set-cookie'),
-      givenField(given, 'trailer'),
-    );
+    recording.noteLate((name) => givenField(given, name) ?? raw.getHeader(name));
     addFields();
     writeHead.apply(raw, args as never);
     if (recording.closed) recording.settle();
     return raw;
-  };
+  });
 }
 
 /** For handlers that write to node's response themselves, past the `onSend` hooks. */
@@ -185,12 +193,12 @@ function watchRawBody(raw: ServerResponse, recording: ViewRecording): void {
     if (recording.opened) return;
     recording.open(readHead(raw, undefined, 'raw'));
   };
-  raw.write = ((...args: Parameters<typeof write>) => {
+  replaceMethod(raw, 'write', ((...args: Parameters<typeof write>) => {
     openRaw();
     if (recording.delivery === 'raw') recording.push(args[0], args[1]);
     return write.apply(raw, args);
-  }) as typeof write;
-  raw.end = ((...args: Parameters<typeof end>) => {
+  }) as typeof write);
+  replaceMethod(raw, 'end', ((...args: Parameters<typeof end>) => {
     openRaw();
     if (recording.delivery === 'raw' && !recording.closed) {
       const [chunk, encoding] = args as unknown[];
@@ -200,21 +208,13 @@ function watchRawBody(raw: ServerResponse, recording: ViewRecording): void {
     end.apply(raw, args);
     recording.settle();
     return raw;
-  }) as typeof end;
+  }) as typeof end);
 }
 
 function sendRaw(reply: Reply, stored: StoredResponse, fields: VerdictFields): void {
   const { raw } = reply.hijack();
-  for (const name of stored.removed) raw.removeHeader(name);
-  for (const [name, value] of stored.headers) raw.setHeader(name, value);
-  for (const [name, value] of stored.listMembers)
-    raw.setHeader(name, joinMembers(raw.getHeader(name), value));
-  for (let at = 0; at < fields.length; at += 2) raw.setHeader(fields[at] as string, fields[at + 1] as string);
-  raw.statusCode = stored.status;
-  if (stored.statusMessage !== undefined) raw.statusMessage = stored.statusMessage;
-  if (stored.body !== undefined && stored.status !== 204 && !raw.hasHeader('content-length'))
-    raw.setHeader('content-length', stored.body.length);
-  raw.end(stored.body);
+  putHead(raw, stored, fields);
+  endWithBody(raw, stored);
 }
 
 function toReadable(payload: unknown): Readable | undefined {

@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { HeaderBag } from '../header-diff.js';
 import type { RecordedHead } from '../view-recording.js';
+import { replaceMethod } from './replace-method.js';
 
 /** What was given to `writeHead`, in one shape. */
 export interface WriteHeadArguments {
@@ -12,7 +13,7 @@ export interface WriteHeadArguments {
 export type WriteHeadParameters = [status: number, reasonOrHeaders?: unknown, headers?: unknown];
 
 export function parseWriteHead([status, reasonOrHeaders, headers]: WriteHeadParameters): WriteHeadArguments {
-  const given = typeof reasonOrHeaders === 'string' ? headers : reasonOrHeaders;
+  const given = typeof reasonOrHeaders === 'string' ? headers : (headers ?? reasonOrHeaders);
   return {
     status,
     ...(typeof reasonOrHeaders === 'string' && { statusMessage: reasonOrHeaders }),
@@ -43,13 +44,17 @@ export function readHead(
 ): RecordedHead {
   const headers: Record<string, HeaderBag[string]> = { ...res.getHeaders() };
   const names = new Map(wireNames(res).map((name) => [name.toLowerCase(), name]));
+  const repeated = new Set<string>();
   for (const [name, value] of given?.headers ?? []) {
-    headers[name.toLowerCase()] = value;
-    names.set(name.toLowerCase(), name);
+    const field = name.toLowerCase();
+    // A list may name a field several times, and all of them are sent.
+    headers[field] = repeated.has(field) ? [headers[field], value].flat().map(String) : value;
+    repeated.add(field);
+    names.set(field, name);
   }
   return {
     status: given?.status ?? res.statusCode,
-    statusMessage: given?.statusMessage ?? (res.statusMessage || undefined),
+    statusMessage: given?.statusMessage ?? reasonOf(res),
     headers,
     names: [...names.values()],
     delivery,
@@ -57,8 +62,15 @@ export function readHead(
 }
 
 /** Names of a response's fields as they will be on the wire. Node has this for all messages, its types don't say so. */
+/** The reason phrase that the handler chose; HTTP/2 has none. */
+export function reasonOf(res: ServerResponse): string | undefined {
+  return res.req.httpVersionMajor < 2 && res.statusMessage ? res.statusMessage : undefined;
+}
+
 function wireNames(response: ServerResponse): string[] {
-  return (response as ServerResponse & { getRawHeaderNames(): string[] }).getRawHeaderNames();
+  // HTTP/2 has lower-case names only, and no such method.
+  const { getRawHeaderNames } = response as ServerResponse & { getRawHeaderNames?: () => string[] };
+  return getRawHeaderNames?.call(response) ?? response.getHeaderNames();
 }
 
 const STORE_HEADER = '_storeHeader';
@@ -72,8 +84,8 @@ export function onHeadComplete(res: ServerResponse, look: () => void): void {
   const inner = res as ServerResponse & { [STORE_HEADER]?: (...args: unknown[]) => unknown };
   const storeHeader = inner[STORE_HEADER];
   if (typeof storeHeader !== 'function') return;
-  inner[STORE_HEADER] = (...args) => {
+  replaceMethod(inner, STORE_HEADER, (...args: unknown[]) => {
     look();
     return storeHeader.apply(res, args);
-  };
+  });
 }

