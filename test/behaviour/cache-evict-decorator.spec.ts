@@ -116,7 +116,7 @@ describe.each(PLATFORMS)('@CacheEvict on %s', (platform) => {
     @Controller('writes')
     class Writes {
       @Post('sync') @CacheEvict({ all: true, when: ({ body }) => body.publish === true }) sync(
-        @Body() _: object,
+        @Body() _body: object,
       ) {}
       @Post('async') @CacheEvict({ all: true, when: async ({ query }) => query.publish === '1' }) async() {}
     }
