@@ -1,0 +1,198 @@
+import 'reflect-metadata';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { CacheInterceptor, CacheModule } from '@nestjs/cache-manager';
+import {
+  type CallHandler,
+  Controller,
+  type DynamicModule,
+  type ExecutionContext,
+  Get,
+  Header,
+  type INestApplication,
+  Inject,
+  Injectable,
+  type ModuleMetadata,
+  type NestInterceptor,
+  Param,
+  type Type,
+  UseInterceptors,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { type Observable, of } from 'rxjs';
+import { makeBody, SIZES } from './bodies.js';
+import type { Platform, ServerKind } from './rows.js';
+
+/** One server under test, on a free port of 127.0.0.1. */
+export interface Measured {
+  readonly port: number;
+  /** How often the handler ran. */
+  runs(): number;
+  close(): Promise<void>;
+}
+
+interface Content {
+  readonly value: object;
+  readonly text: string;
+  readonly bytes: Buffer;
+}
+
+const CONTENT = new Map<string, Content>(
+  SIZES.map((size) => {
+    const value = makeBody(size);
+    const text = JSON.stringify(value);
+    return [String(size), { value, text, bytes: Buffer.from(text) }];
+  }),
+);
+const TYPE = 'application/json; charset=utf-8';
+const TTL = 3_600_000;
+
+let runs = 0;
+
+function content(size: string | undefined): Content {
+  const found = CONTENT.get(size ?? '');
+  if (found === undefined) throw new Error(`There is no body of the size ${String(size)}.`);
+  return found;
+}
+
+/** Starts the server of a row. @param library the module to import as nestjs-caching */
+export async function startServer(kind: ServerKind, platform: Platform, library: string): Promise<Measured> {
+  if (kind === 'node') return startNode();
+  const metadata = await metadataOf(kind, library);
+  const app = await NestFactory.create(
+    rootModule(metadata),
+    platform === 'express' ? new ExpressAdapter() : new FastifyAdapter(),
+    { logger: ['error', 'warn'] },
+  );
+  if (kind === 'pass-through') app.useGlobalInterceptors(new PassThrough());
+  if (kind === 'marker') writeRaw(app, platform);
+  await app.listen(0, '127.0.0.1');
+  return measured(app.getHttpServer() as Server, () => app.close());
+}
+
+function measured(server: Server, close: () => Promise<void>): Measured {
+  const { port } = server.address() as { port: number };
+  return { port, runs: () => runs, close };
+}
+
+async function startNode(): Promise<Measured> {
+  const server = createServer((request, response) => {
+    const { bytes } = content(request.url?.slice('/json/'.length));
+    response.writeHead(200, ['Content-Type', TYPE, 'Content-Length', String(bytes.length)]);
+    response.end(bytes);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return measured(
+    server,
+    () => new Promise((resolve, reject) => server.close((error) => (error ? reject(error) : resolve()))),
+  );
+}
+
+async function metadataOf(kind: ServerKind, library: string): Promise<ModuleMetadata> {
+  switch (kind) {
+    case 'string':
+      return { controllers: [StringController] };
+    case 'cache-interceptor':
+      return {
+        imports: [CacheModule.register({ ttl: TTL })],
+        controllers: [controllerWith(UseInterceptors(CacheInterceptor))],
+      };
+    case 'caching':
+    case 'caching-debug':
+    case 'caching-context': {
+      const { CachingModule, CacheView, CacheContext } = (await import(
+        library
+      )) as typeof import('nestjs-caching');
+      return {
+        imports: [CachingModule.forRoot({ ttl: TTL, debugHeaders: kind === 'caching-debug' })],
+        controllers: [controllerWith(CacheView())],
+        // Injected anywhere, it makes every fill of the application run in an AsyncLocalStorage.
+        providers: kind === 'caching-context' ? [serviceWith(CacheContext)] : [],
+      };
+    }
+    default:
+      return { controllers: [controllerWith(() => undefined)] };
+  }
+}
+
+function rootModule(metadata: ModuleMetadata): DynamicModule {
+  return { module: class Root {}, ...metadata };
+}
+
+/** A handler that returns an object, as handlers do. */
+function controllerWith(decorate: MethodDecorator): Type {
+  @Controller('json')
+  class ObjectController {
+    @Get(':size')
+    @decorate
+    read(@Param('size') size: string): object {
+      runs++;
+      return content(size).value;
+    }
+  }
+  return ObjectController;
+}
+
+function serviceWith(dependency: Type): Type {
+  @Injectable()
+  class Service {
+    constructor(@Inject(dependency) readonly injected: unknown) {}
+  }
+  return Service;
+}
+
+@Controller('json')
+class StringController {
+  @Get(':size')
+  @Header('Content-Type', TYPE)
+  read(@Param('size') size: string): string {
+    return content(size).text;
+  }
+}
+
+class PassThrough implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle();
+  }
+}
+
+interface Reply {
+  readonly raw: ServerResponse;
+  hijack(): unknown;
+}
+
+/**
+ * The least that an interceptor can do to serve stored bytes: they are written at once, past the framework, and
+ * Nest, which goes on, finds a marker in place of a value and sends nothing. It has no key, no store, no expiry,
+ * keeps no hook and no header that was set before.
+ */
+function writeRaw(app: INestApplication, platform: Platform): void {
+  const marker = Object.freeze({});
+  const marked = of(marker);
+  const heads = new Map(
+    [...CONTENT].map(([size, { bytes }]) => [
+      size,
+      ['Content-Type', TYPE, 'Content-Length', String(bytes.length)],
+    ]),
+  );
+  const adapter = app.getHttpAdapter();
+  const reply = adapter.reply.bind(adapter);
+  adapter.reply = (response: unknown, body: unknown, status?: number): unknown =>
+    body === marker ? undefined : (reply(response, body, status) as unknown);
+  app.useGlobalInterceptors({
+    intercept(context: ExecutionContext): Observable<unknown> {
+      const http = context.switchToHttp();
+      const { size = '' } = http.getRequest<{ params: Record<string, string> }>().params;
+      let response: ServerResponse;
+      if (platform === 'fastify') {
+        const framed = http.getResponse<Reply>();
+        framed.hijack();
+        response = framed.raw;
+      } else response = http.getResponse<ServerResponse>();
+      response.writeHead(200, heads.get(size));
+      response.end(content(size).bytes);
+      return marked;
+    },
+  });
+}

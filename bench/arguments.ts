@@ -1,0 +1,76 @@
+import { parseArgs } from 'node:util';
+import { type Size, SIZES } from './bodies.js';
+import { OTHER_ROWS, type Platform, PLATFORMS, type Row, ROWS } from './rows.js';
+
+export const USAGE = `npm run bench -- [options]
+
+  --short              10 KB, a few short rounds: that every row works, and that hits beat CacheInterceptor
+  --only <r/p/s>       rows, platforms and sizes, e.g. hit+marker/fastify/10, miss, //100
+                       rows: ${ROWS.map(({ name }) => name).join(' ')}
+  --rounds <n>         how often each is measured
+  --seconds <n>        about how long one measurement takes
+  --against <file>     measures hits and misses of another build of the library as well: its dist/index.js
+  --profile <folder>   leaves a CPU profile of each server there
+`;
+
+export interface Plan {
+  readonly rows: readonly Row[];
+  readonly platforms: readonly Platform[];
+  readonly sizes: readonly Size[];
+  readonly rounds: number;
+  readonly seconds: { readonly warmUp: number; readonly run: number };
+  /** Which limits count: those of the full form, of the short one, or none when only a part is measured. */
+  readonly form: 'full' | 'short' | 'part';
+  readonly against: string | undefined;
+  readonly profile: string | undefined;
+}
+
+/** @throws Error that says which argument is wrong */
+export function readPlan(parameters: readonly string[]): Plan {
+  const { values } = parseArgs({
+    args: [...parameters],
+    options: {
+      short: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      against: { type: 'string' },
+      profile: { type: 'string' },
+    },
+  });
+  const { short, only, against, profile } = values;
+  const rows = against === undefined ? ROWS : [...ROWS, ...OTHER_ROWS];
+  const [rowNames, platforms, sizes] = (only ?? '').split('/');
+  const run = positive('--seconds', values.seconds ?? (short ? '0.3' : '0.8'));
+  return {
+    rows: rows.filter(({ name }) =>
+      chosen(
+        'row',
+        rows.map((row) => row.name),
+        rowNames,
+      ).includes(name),
+    ),
+    platforms: chosen('platform', PLATFORMS, platforms),
+    sizes: chosen('size', SIZES, sizes ?? (short ? '10' : undefined)),
+    rounds: Math.round(positive('--rounds', values.rounds ?? (short ? '3' : '9'))),
+    seconds: { warmUp: short ? 0.6 : 1.5, run },
+    form: only !== undefined ? 'part' : short ? 'short' : 'full',
+    against,
+    profile,
+  };
+}
+
+function chosen<T extends string | number>(what: string, all: readonly T[], given = ''): readonly T[] {
+  if (given === '') return all;
+  return given.split('+').map((name) => {
+    const found = all.find((item) => String(item) === name);
+    if (found === undefined) throw new Error(`There is no ${what} "${name}": ${all.join(', ')}.`);
+    return found;
+  });
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1_000)) throw new Error(`${option} ${text}: a number above 0.`);
+  return value;
+}

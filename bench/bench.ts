@@ -1,0 +1,98 @@
+import { cpus } from 'node:os';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Plan, readPlan, USAGE } from './arguments.js';
+import { Cell } from './cell.js';
+import { CONNECTIONS } from './load.js';
+import { findPins, pin, type Pins } from './pinning.js';
+import { LIMITS, Report, SHORT_LIMITS } from './report.js';
+import type { Platform } from './rows.js';
+import { ServerProcess } from './server-process.js';
+
+async function main(): Promise<number> {
+  const plan = readPlan(process.argv.slice(2));
+  const pins = findPins();
+  if (pins !== undefined) pin(process.pid, pins.load);
+  print(conditions(plan, pins));
+  const cells: Cell[] = [];
+  for (const platform of plan.platforms) cells.push(...(await measure(plan, platform, pins)));
+  return conclude(plan, new Report(cells));
+}
+
+function conditions(plan: Plan, pins: Pins | undefined): string {
+  const cores = cpus().length;
+  const where =
+    pins === undefined
+      ? 'Nothing is pinned: taskset or a second core is missing, so servers and load share cores.'
+      : `Servers are pinned to core ${pins.server}, the load to core ${pins.load}.`;
+  return (
+    `Node ${process.versions.node}, ${cores} cores, ${CONNECTIONS} keep-alive connections, ` +
+    `${plan.rounds} interleaved rounds of about ${plan.seconds.run} s. ${where}\n` +
+    'CPU is the server process alone. A ratio compares requests per second of CPU time, more is better: ' +
+    'the median of the rounds (lowest–highest).\n\n'
+  );
+}
+
+/** All rows of a platform side by side: each has its process, and each round measures every one of them. */
+async function measure(plan: Plan, platform: Platform, pins: Pins | undefined): Promise<Cell[]> {
+  const servers: ServerProcess[] = [];
+  const cells: Cell[] = [];
+  try {
+    for (const row of plan.rows) {
+      const library =
+        row.library === 'other' && plan.against !== undefined
+          ? pathToFileURL(resolve(plan.against)).href
+          : 'nestjs-caching';
+      const server = await ServerProcess.start({
+        row,
+        platform,
+        library,
+        core: pins?.server,
+        profile: plan.profile,
+      });
+      servers.push(server);
+      for (const size of plan.sizes) cells.push(new Cell(row, platform, size, server));
+    }
+    for (const cell of cells) await cell.warmUp(plan.seconds);
+    for (let round = 0; round < plan.rounds; round++) {
+      progress(`${platform}: round ${round + 1} of ${plan.rounds}`);
+      // Forwards and backwards in turns, so that a drift of the machine favours nobody.
+      for (const cell of round % 2 === 0 ? cells : cells.toReversed()) await cell.run();
+    }
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+    progress('');
+  }
+  return cells;
+}
+
+function conclude(plan: Plan, report: Report): number {
+  print(`${report.tables}\n`);
+  print(lines([...report.prices, ...report.builds]));
+  const { problems } = report;
+  print(lines(problems.map((problem) => `NO MEASUREMENT ${problem}`)));
+  if (plan.form === 'part') return problems.length > 0 ? 1 : 0;
+  const { lines: checked, held } = report.check(plan.form === 'full' ? LIMITS : SHORT_LIMITS);
+  print(lines(checked));
+  return held && problems.length === 0 ? 0 : 1;
+}
+
+function lines(texts: readonly string[]): string {
+  return texts.length === 0 ? '' : `${texts.join('\n')}\n\n`;
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+/** Where somebody watches: written over itself. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+  process.exitCode = 2;
+}
