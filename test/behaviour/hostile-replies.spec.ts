@@ -34,7 +34,10 @@ describe.each(PLATFORMS)('replies that are not what they seem on %s', (platform)
       await later(30);
       const stream = new Readable({ read: () => undefined });
       streams.push(stream);
-      if (runs > 1) (stream.push('whole'), stream.push(null));
+      if (runs > 1) {
+        stream.push('whole');
+        stream.push(null);
+      }
       return new StreamableFile(stream);
     }
 

@@ -22,7 +22,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: `${LIBRARY}/stores`,
-    may: /^(stores\/store|cache\/(clock|entry|stamps|maybe-promise)|caching\.errors|lru-cache|keyv|@redis\/client|node:(?!https?$|http2$).*)$/,
+    may: /^(stores\/store|cache\/(clock|entry|stamps|variants|maybe-promise)|caching\.errors|lru-cache|keyv|@redis\/client|node:(?!https?$|http2$).*)$/,
   },
   {
     folder: `${LIBRARY}/http`,

@@ -1,5 +1,5 @@
 import { type Cache, createCache } from 'cache-manager';
-import Keyv from 'keyv';
+import { Keyv } from 'keyv';
 import type { Clock } from './cache/clock.js';
 import { isEntry } from './cache/entry.js';
 import { MAX_DURATION } from './duration.js';

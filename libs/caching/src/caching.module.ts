@@ -20,13 +20,8 @@ import { type Clock, systemClock } from './cache/clock.js';
 import { CacheContext } from './cache-context.js';
 import { CacheEvictionService } from './cache-eviction.service.js';
 import { CachingConfigError } from './caching.errors.js';
-import {
-  CACHE_CLOCK,
-  type CachingModuleExtras,
-  type CachingModuleOptions,
-  checkObject,
-  resolveOptions,
-} from './caching.options.js';
+import { CACHE_CLOCK, type CachingModuleExtras, type CachingModuleOptions } from './caching.options.js';
+import { checkObject, resolveOptions } from './resolve-options.js';
 import { CachingRuntime } from './caching.runtime.js';
 import { warnOfNeighbours } from './neighbours.js';
 import { CacheEvents } from './observe/events.js';

@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { chain, type MaybePromise } from '../cache/maybe-promise.js';
 import { CachingConfigError } from '../caching.errors.js';
-import { checkNames } from '../caching.options.js';
+import { checkNames } from '../check-names.js';
 import type { CacheEvictOptions } from '../decorators.js';
 import { askUser } from './key-builder.js';
 import type { RequestView } from './request-view.js';

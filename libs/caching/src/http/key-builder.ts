@@ -99,8 +99,9 @@ export class KeyBuilder {
   #parts(strategies: readonly NamedKeyStrategy[], request: RequestView): MaybePromise<string | KeyBypass> {
     if (strategies.length === 0) return '';
     const parts = strategies.map((strategy) => this.#part(strategy, request));
-    if (!parts.some(isPromiseLike)) return joinParts(parts as (string | KeyBypass)[]);
-    return Promise.all(parts).then(joinParts);
+    return parts.some(isPromiseLike)
+      ? Promise.all(parts.map(async (part) => part)).then(joinParts)
+      : joinParts(parts as (string | KeyBypass)[]);
   }
 
   #part(strategy: NamedKeyStrategy, request: RequestView): MaybePromise<string | KeyBypass> {
@@ -140,7 +141,12 @@ function withLength(part: string | KeyBypass): string | KeyBypass {
 }
 
 function joinParts(parts: readonly (string | KeyBypass)[]): string | KeyBypass {
-  return parts.find((part) => typeof part !== 'string') ?? parts.join('');
+  let text = '';
+  for (const part of parts) {
+    if (typeof part !== 'string') return part;
+    text += part;
+  }
+  return text;
 }
 
 /** Calls a user's callback; whatever it throws or rejects with becomes an error that names it and its route. */

@@ -1,5 +1,5 @@
 import { CachingConfigError } from '../caching.errors.js';
-import { checkNames } from '../caching.options.js';
+import { checkNames } from '../check-names.js';
 
 /**
  * Checks the options of a strategy that takes some names or leaves some out.

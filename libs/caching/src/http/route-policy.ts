@@ -5,7 +5,8 @@ import type { MaybePromise } from '../cache/maybe-promise.js';
 import { chain } from '../cache/maybe-promise.js';
 import { CacheCallbackError, CachingConfigError, describe } from '../caching.errors.js';
 import type { CacheScope, CacheStatuses, RequestCallback, ResolvedOptions } from '../caching.options.js';
-import { checkNames, checkPolicy, duration } from '../caching.options.js';
+import { checkNames } from '../check-names.js';
+import { checkPolicy, duration } from '../resolve-options.js';
 import type { CacheTags, CacheViewOptions } from '../decorators.js';
 import { callUser, KeyBuilder } from './key-builder.js';
 import { component, headers, type KeyCoverage, type KeyStrategy, query } from './key-strategy.js';
@@ -86,7 +87,7 @@ function giveSuccesses(merged: CacheViewOptions, ttl: Duration): void {
   const { statuses } = merged;
   if (statuses === undefined || Array.isArray(statuses)) return;
   merged.statuses = Object.fromEntries(
-    Object.entries(statuses).map(([status, own]) => [status, Number(status) < 300 ? ttl : (own as Duration)]),
+    Object.entries(statuses).map(([status, own]) => [status, Number(status) < 300 ? ttl : own]),
   );
 }
 
@@ -179,7 +180,7 @@ export function compileView(
 }
 
 function strategiesOf({ key, vary = [] }: CacheViewOptions): KeyStrategy[] {
-  const own = (key === undefined ? [query()] : [key].flat()) as KeyStrategy[];
+  const own: KeyStrategy[] = key === undefined ? [query()] : [key].flat();
   return vary.length === 0 ? own : [...own, headers(...vary)];
 }
 

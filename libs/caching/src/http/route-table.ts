@@ -91,8 +91,8 @@ function siteOf(controller: Type, method: string, className: string): RouteSite 
   const requestMethod = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod;
   const args = Object.keys((Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as object);
   const takesResponse = args.some((key) => {
-    const type = Number(key.split(':')[0]);
-    return type === RouteParamtypes.RESPONSE || type === RouteParamtypes.NEXT;
+    const type: RouteParamtypes = Number(key.split(':')[0]);
+    return [RouteParamtypes.RESPONSE, RouteParamtypes.NEXT].includes(type);
   });
   const passthrough = Reflect.getMetadata(RESPONSE_PASSTHROUGH_METADATA, controller, method) === true;
   return {
@@ -123,8 +123,8 @@ class RouteCompiler {
 
   #view(): ViewPolicy | undefined {
     const { site, sources } = this;
-    const own = this.#own<CacheViewOptions>(CACHE_VIEW);
-    const inherited = this.#ofClass<CacheViewOptions>(CACHE_VIEW);
+    const own = this.#own(CACHE_VIEW) as CacheViewOptions | undefined;
+    const inherited = this.#ofClass(CACHE_VIEW) as CacheViewOptions | undefined;
     if (this.#own(NO_CACHE) === true) return undefined;
     if (own === undefined) {
       const isWanted = sources.options.cacheAll || inherited !== undefined;
@@ -139,7 +139,7 @@ class RouteCompiler {
     for (const layer of [inherited, own])
       if (layer !== undefined) checkViewOptions(layer, site.name, warnings);
     warnings.forEach(sources.warn);
-    const merged = mergeViewOptions(sources.options.policy as CacheViewOptions, inherited, own);
+    const merged = mergeViewOptions(sources.options.policy, inherited, own);
     const view = compileView(site, merged, sources.options, {
       version: own?.version ?? inherited?.version,
       largestBody: sources.largestBody,
@@ -169,14 +169,14 @@ class RouteCompiler {
   }
 
   #evict(isView: boolean): EvictPolicy | undefined {
-    const own = this.#own<CacheEvictOptions>(CACHE_EVICT);
+    const own = this.#own(CACHE_EVICT) as CacheEvictOptions | undefined;
     if (own !== undefined && isView) {
       this.sources.warn(
         `${this.site.name} has both @CacheView and @CacheEvict: a hit runs no handler and evicts nothing.`,
       );
     }
     // A cached POST is a read: what its controller says of writes is not about it.
-    const given = own ?? (isView ? undefined : this.#ofClass<CacheEvictOptions>(CACHE_EVICT));
+    const given = own ?? (isView ? undefined : (this.#ofClass(CACHE_EVICT) as CacheEvictOptions | undefined));
     if (given === undefined) return undefined;
     const policy = checkEvict(given, this.site, own === undefined, (controller, method) => {
       const isKnown = this.sources.controllers.some(({ metatype }) => metatype === controller);
@@ -196,11 +196,11 @@ class RouteCompiler {
     );
   }
 
-  #own<T>(key: string): T | undefined {
-    return Reflect.getMetadata(key, this.#handler) as T | undefined;
+  #own(key: string): unknown {
+    return Reflect.getMetadata(key, this.#handler);
   }
 
-  #ofClass<T>(key: string): T | undefined {
-    return Reflect.getMetadata(key, this.site.controller) as T | undefined;
+  #ofClass(key: string): unknown {
+    return Reflect.getMetadata(key, this.site.controller);
   }
 }

@@ -1,0 +1,178 @@
+import { CachingConfigError } from './caching.errors.js';
+import {
+  type CachePolicyOptions,
+  type CachingModuleOptions,
+  DEFAULTS,
+  type ResolvedOptions,
+} from './caching.options.js';
+import { checkNames } from './check-names.js';
+import { DURATION_RULE, toMilliseconds } from './duration.js';
+import { MEMORY_DEFAULTS } from './stores/memory.store.js';
+import type { CacheStore } from './stores/store.js';
+
+const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
+  ttl: true,
+  key: true,
+  scope: true,
+  statuses: true,
+  filter: true,
+  unless: true,
+  refresh: true,
+  maxEntryBytes: true,
+  version: true,
+  namespace: true,
+  enabled: true,
+  cacheAll: true,
+  principal: true,
+  credentialCookies: true,
+  memory: true,
+  store: true,
+  storeTimeout: true,
+  coalesceTimeout: true,
+  debugHeaders: true,
+};
+
+/**
+ * Fills in the defaults, field by field.
+ *
+ * @throws CachingConfigError naming the field, what was given and what is allowed
+ */
+export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOptions {
+  checkObject(given);
+  checkNames(given, FIELDS, 'CachingModule');
+  const warnings: string[] = [];
+  checkPolicy(given, 'CachingModule', warnings);
+  const { namespace = DEFAULTS.namespace, credentialCookies = '*', memory = {}, store, principal } = given;
+  const { storeTimeout = DEFAULTS.storeTimeout, coalesceTimeout = DEFAULTS.coalesceTimeout } = given;
+  if (typeof namespace !== 'string' || !/^[\w.-]{1,64}$/.test(namespace)) {
+    throw new CachingConfigError('namespace', namespace, '1 to 64 letters, digits, "_", "." or "-"');
+  }
+  if (credentialCookies !== '*' && !isListOf(credentialCookies, 'string')) {
+    throw new CachingConfigError('credentialCookies', credentialCookies, "'*' or a list of cookie names");
+  }
+  checkType('principal', principal, 'function', 'CachingModule');
+  for (const field of ['enabled', 'cacheAll', 'debugHeaders'] as const) {
+    checkType(field, given[field], 'boolean', 'CachingModule');
+  }
+  if (store !== undefined && !isStore(store))
+    throw new CachingConfigError('store', store, 'a store, e.g. memory()');
+  if (store !== undefined && given.memory !== undefined) {
+    throw new CachingConfigError(
+      'memory',
+      given.memory,
+      'bounds of the default store; write store: memory({ … })',
+    );
+  }
+  if (typeof memory !== 'object' || memory === null)
+    throw new CachingConfigError('memory', memory, 'an object');
+  checkNames(memory, { maxBytes: true, maxEntries: true }, 'CachingModule', 'memory.');
+  const { maxBytes = MEMORY_DEFAULTS.maxBytes, maxEntries = MEMORY_DEFAULTS.maxEntries } = memory;
+  return {
+    policy: given,
+    namespace,
+    credentialCookies,
+    principal,
+    store,
+    warnings,
+    enabled: given.enabled ?? true,
+    cacheAll: given.cacheAll ?? false,
+    debugHeaders: given.debugHeaders ?? true,
+    ttl: duration('ttl', given.ttl ?? DEFAULTS.ttl, 'CachingModule', []),
+    storeTimeout: duration('storeTimeout', storeTimeout, 'CachingModule', []),
+    coalesceTimeout: duration('coalesceTimeout', coalesceTimeout, 'CachingModule', []),
+    maxEntryBytes: given.maxEntryBytes ?? DEFAULTS.maxEntryBytes,
+    memory: {
+      maxBytes: wholeNumber('memory.maxBytes', maxBytes),
+      maxEntries: wholeNumber('memory.maxEntries', maxEntries),
+    },
+  };
+}
+
+function isStore(store: Partial<CacheStore> | null): boolean {
+  return [store?.lookup, store?.set, store?.delete, store?.evict, store?.isCurrent].every(
+    (part) => typeof part === 'function',
+  );
+}
+
+/** @throws CachingConfigError for options that are not an object */
+export function checkObject(given: unknown): void {
+  if (typeof given !== 'object' || given === null)
+    throw new CachingConfigError('options', given, 'an object');
+}
+
+/** Checks the fields that the module and routes share. */
+export function checkPolicy(given: CachePolicyOptions, where: string, warnings: string[]): void {
+  const { ttl, key, scope, statuses, maxEntryBytes, version } = given;
+  if (ttl !== undefined) duration('ttl', ttl, where, warnings);
+  for (const field of ['filter', 'unless', 'refresh'] as const)
+    checkType(field, given[field], 'function', where);
+  checkType('version', version, 'string', where);
+  if (scope !== undefined && scope !== 'public')
+    checkType('scope', scope, 'function', where, "'public' or a function");
+  const strategies = key === undefined ? [] : Array.isArray(key) ? (key as unknown[]) : [key];
+  if (key !== undefined && (strategies.length === 0 || !strategies.every(isStrategy))) {
+    throw new CachingConfigError(
+      'key',
+      key,
+      'path(), query(), jsonBody(), …, a function, or a list of these',
+      where,
+    );
+  }
+  if (maxEntryBytes !== undefined) wholeNumber('maxEntryBytes', maxEntryBytes, where);
+  if (statuses !== undefined) checkStatuses(statuses, where, warnings);
+}
+
+function isStrategy(item: unknown): boolean {
+  if (typeof item === 'function') return true;
+  const { part, covers } = (item ?? {}) as { part?: unknown; covers?: unknown };
+  return typeof part === 'function' && typeof covers === 'object' && covers !== null;
+}
+
+function checkStatuses(statuses: unknown, where: string, warnings: string[]): void {
+  if (typeof statuses !== 'object' || statuses === null) {
+    throw new CachingConfigError('statuses', statuses, 'a list of statuses, or a duration by status', where);
+  }
+  const listed: unknown[] = Array.isArray(statuses) ? statuses : Object.keys(statuses).map(Number);
+  for (const status of listed) {
+    // 206 and 304 describe other responses than they are; 1xx are never final.
+    const fits = Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 599;
+    if (!fits || status === 206 || status === 304) {
+      throw new CachingConfigError(
+        'statuses',
+        status,
+        'final statuses from 200 to 599 but 206 and 304',
+        where,
+      );
+    }
+  }
+  if (Array.isArray(statuses)) return;
+  for (const [status, ttl] of Object.entries(statuses)) duration(`statuses.${status}`, ttl, where, warnings);
+}
+
+/** Milliseconds of a duration that a user wrote. */
+export function duration(field: string, given: unknown, where: string, warnings: string[]): number {
+  const milliseconds = toMilliseconds(given);
+  if (milliseconds === undefined) throw new CachingConfigError(field, given, DURATION_RULE, where);
+  if (typeof given === 'number' && given < 1000) {
+    warnings.push(
+      `${where}: option "${field}" is ${given}, which is ${given} milliseconds. Write '${given}s' for seconds.`,
+    );
+  }
+  return milliseconds;
+}
+
+function wholeNumber(field: string, given: unknown, where = 'CachingModule'): number {
+  if (!Number.isSafeInteger(given) || (given as number) < 1) {
+    throw new CachingConfigError(field, given, 'a whole number of at least 1', where);
+  }
+  return given as number;
+}
+
+function checkType(field: string, given: unknown, type: string, where: string, allowed = `a ${type}`): void {
+  if (given !== undefined && typeof given !== type)
+    throw new CachingConfigError(field, given, allowed, where);
+}
+
+function isListOf(value: unknown, type: string): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === type);
+}
