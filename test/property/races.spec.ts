@@ -5,8 +5,8 @@ import { EvictionLog } from '../../libs/caching/src/cache/stamps.js';
 import { behindConnection, raceProperty } from '../support/race.js';
 import { RaceOverHttp } from '../support/race-over-http.js';
 
-/** Interleavings in all. 20,000 is the full form; the brief one is for every run of the tests. */
-const RUNS = Number(process.env.RACE_RUNS ?? 3_000);
+/** Interleavings in all: some twenty seconds of them in every run of the tests; more by the environment. */
+const RUNS = Number(process.env.RACE_RUNS ?? 20_000);
 const OVER_HTTP = Math.floor(RUNS / 10);
 const IN_PROCESS = Math.floor((RUNS - OVER_HTTP) / 2);
 const REMOTE = RUNS - OVER_HTTP - IN_PROCESS;
