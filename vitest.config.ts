@@ -17,6 +17,7 @@ export default defineConfig({
           name: 'library',
           include: ['test/**/*.spec.ts'],
           exclude: HEAVY,
+          globalSetup: 'test/support/redis/global-setup.ts',
           sequence: { groupOrder: 0 },
         },
       },
