@@ -1,0 +1,188 @@
+import { MAX_DURATION } from '../duration.js';
+import type { Entry, HeaderField, StoredResponse } from './entry.js';
+import type { StampPosition } from './stamps.js';
+
+/** What the reader of stored bytes knows beside them. */
+export interface Expected {
+  readonly key: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** The largest body that is taken, in bytes. */
+  readonly maxBodyBytes: number;
+}
+
+/**
+ * Why an undamaged frame holds no entry to send now: it is another `key`'s, `fields` are missing or can't be sent,
+ * its life is over (`expired`), or it was stored in the `future`.
+ */
+export type EntryRefusal = 'key' | 'fields' | 'expired' | 'future';
+
+/** By place rather than by name: a fourth less to send and to parse for each hit. `null` stands for what is absent. */
+type Head = [
+  tags: readonly string[],
+  /** Which of the tags is the key. */
+  key: number,
+  variantOf: string | null,
+  epoch: string,
+  n: number,
+  storedAt: number,
+  expiresAt: number,
+  status: number,
+  statusMessage: string | null,
+  delivery: StoredResponse['delivery'],
+  headers: readonly HeaderField[],
+  removed: readonly string[],
+];
+
+type Untrusted<T> = { [P in keyof T]: unknown };
+
+const HEAD_FIELDS = 12 satisfies Head['length'];
+
+/** By how much the clock of the one who stored may be ahead of ours, in milliseconds. */
+const MAX_SKEW = 10_000;
+
+/** Twice what the engine gives: 256 of the application's and a few for route, path and key. */
+const MAX_TAGS = 512;
+
+/** RFC 9110 §5.6.2. */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/** What node writes into a head without an error, and at least one character. */
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/;
+
+/**
+ * Fields that no stored response has: of one connection or message (RFC 9110 §7.6.1), of one client, or of a body
+ * other than the whole identity body that is stored. An expression, as hashing new texts for a set takes longer.
+ */
+const REFUSED_NAME =
+  /^(?:connection|content-(?:encoding|range)|keep-alive|proxy-(?:authenticate|authentication-info|authorization|connection)|set-cookie2?|te|trailer|transfer-encoding|upgrade)$/i;
+
+const CONTENT_LENGTH = /^content-length$/i;
+
+/** Whether a reader would take the entry, as far as that depends on what handlers and applications choose. */
+export function isStorable({ key, tags, response }: Entry, bodyLength: number): boolean {
+  return areTags(tags) && tags.includes(key) && areFields(response.headers, bodyLength);
+}
+
+/** @param entry one that is storable */
+export function writeHead(entry: Entry, { epoch, n }: StampPosition): string {
+  const { key, variantOf, tags, storedAt, expiresAt, response } = entry;
+  const { status, statusMessage, delivery, headers, removed } = response;
+  const head: Head = [
+    tags,
+    tags.indexOf(key),
+    variantOf ?? null,
+    epoch,
+    n,
+    storedAt,
+    expiresAt,
+    status,
+    statusMessage ?? null,
+    delivery,
+    headers,
+    removed,
+  ];
+  return JSON.stringify(head);
+}
+
+/** The entry that a head and its body make, or why they make none. Never throws. */
+export function readHead(text: string, body: Buffer | undefined, expected: Expected): Entry | EntryRefusal {
+  const head = parse(text);
+  if (!Array.isArray(head) || head.length !== HEAD_FIELDS) return 'fields';
+  const [tags, keyAt, variantOf, epoch, n, storedAt, expiresAt] = head as Untrusted<Head>;
+  if (!areTags(tags)) return 'fields';
+  const { key, now } = expected;
+  if (typeof keyAt !== 'number' || tags[keyAt] !== key) return 'key';
+  // The text that the reader has anyway, so that what is kept of the entry holds the key once.
+  tags[keyAt] = key;
+  if (variantOf !== null && !isText(variantOf)) return 'fields';
+  if (!isText(epoch) || !isWhole(n) || n < 0) return 'fields';
+  if (!isWhole(storedAt) || !isWhole(expiresAt)) return 'fields';
+  const life = expiresAt - storedAt;
+  if (life <= 0 || life > MAX_DURATION) return 'fields';
+  if (storedAt > now + MAX_SKEW) return 'future';
+  if (expiresAt <= now) return 'expired';
+  const response = readResponse(head as Untrusted<Head>, body);
+  if (response === undefined) return 'fields';
+  const since = Math.min(storedAt, now);
+  return {
+    key,
+    ...(variantOf !== null && { variantOf }),
+    response,
+    tags,
+    start: { epoch, n },
+    // Of the fills of this process, which the one that made it may not have been.
+    order: 0,
+    storedAt: since,
+    expiresAt: since + life,
+  };
+}
+
+function readResponse(head: Untrusted<Head>, body: Buffer | undefined): StoredResponse | undefined {
+  const [, , , , , , , status, statusMessage, delivery, headers, removed] = head;
+  if (!isStatus(status) || (statusMessage !== null && !isFieldValue(statusMessage))) return undefined;
+  if (delivery !== 'framework' && delivery !== 'raw') return undefined;
+  if (!areFields(headers, body?.length ?? 0)) return undefined;
+  if (!Array.isArray(removed) || !removed.every(isFieldName)) return undefined;
+  return {
+    status,
+    ...(statusMessage !== null && { statusMessage }),
+    headers,
+    removed,
+    body,
+    delivery,
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // No JSON is no head.
+    return undefined;
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+/** Final statuses but 206 and 304, which describe other responses than they are. */
+function isStatus(value: unknown): value is number {
+  return isWhole(value) && value >= 200 && value <= 599 && value !== 206 && value !== 304;
+}
+
+function areTags(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length <= MAX_TAGS && value.every(isText);
+}
+
+function areFields(value: unknown, bodyLength: number): value is HeaderField[] {
+  return Array.isArray(value) && value.every((field) => isField(field, bodyLength));
+}
+
+function isField(field: unknown, bodyLength: number): boolean {
+  if (!Array.isArray(field)) return false;
+  if (field.length !== 2 && (field.length !== 3 || field[2] !== 'add')) return false;
+  const name: unknown = field[0];
+  const value: unknown = field[1];
+  if (!isFieldName(name)) return false;
+  if (REFUSED_NAME.test(name)) return false;
+  if (CONTENT_LENGTH.test(name)) return isLength(value, bodyLength);
+  return Array.isArray(value) ? value.every(isFieldValue) : isFieldValue(value);
+}
+
+function isFieldName(value: unknown): value is string {
+  return typeof value === 'string' && TOKEN.test(value);
+}
+
+function isFieldValue(value: unknown): value is string {
+  return typeof value === 'string' && FIELD_VALUE.test(value);
+}
+
+function isLength(value: unknown, bodyLength: number): boolean {
+  return typeof value === 'string' && /^\d+$/.test(value) && Number(value) === bodyLength;
+}

@@ -1,0 +1,67 @@
+import type { Entry, StoredResponse } from '../../libs/caching/src/cache/entry.js';
+
+const KEY = 'shop:view:6:2:v10:3:GET20:BooksController.list6:public6:/books0:';
+const STORED_AT = 1_700_000_000_000;
+
+const BASE: StoredResponse = {
+  status: 200,
+  headers: [['Content-Type', 'application/json; charset=utf-8']],
+  removed: [],
+  body: undefined,
+  delivery: 'framework',
+};
+
+function entry(response: Partial<StoredResponse>, more: Partial<Entry> = {}): Entry {
+  return {
+    key: KEY,
+    response: { ...BASE, ...response },
+    tags: ['t:books', 'r:BooksController.list', 'p:/BOOKS', 'x:/BOOKS', 'x:', '*', KEY],
+    start: { epoch: '3e6f0f4e-9e0b-4f0e-8b9a-6a2b0f5c0d1e', n: 17 },
+    order: 0,
+    storedAt: STORED_AT,
+    expiresAt: STORED_AT + 300_000,
+    ...more,
+  };
+}
+
+const JSON_BODY = Buffer.from('{"books":[{"name":"Война и мир","price":"12.50"}]}');
+
+/** Entries and the files that hold their frames. */
+export const GOLDEN: readonly (readonly [file: string, entry: Entry])[] = [
+  [
+    'json-body',
+    entry({
+      headers: [...BASE.headers, ['Content-Length', String(JSON_BODY.length)]],
+      body: JSON_BODY,
+    }),
+  ],
+  ['no-body', entry({ status: 204, statusMessage: 'Nothing here', headers: [], removed: ['x-powered-by'] })],
+  ['empty-body', entry({ headers: [['Content-Length', '0']], body: Buffer.alloc(0) })],
+  [
+    'raw-delivery',
+    entry({ headers: [['content-type', 'text/plain']], body: Buffer.from('raw'), delivery: 'raw' }),
+  ],
+  [
+    'binary-body',
+    entry({
+      headers: [['Content-Type', 'application/octet-stream']],
+      body: Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)),
+    }),
+  ],
+  [
+    'header-lists',
+    entry(
+      {
+        status: 203,
+        headers: [
+          ['Link', ['</books?page=2>; rel="next"', '</books?page=9>; rel="last"'], 'add'],
+          ['Vary', 'Accept-Language', 'add'],
+          ['X-Note', 'café'],
+          ['X-Lines', ['a', 'b']],
+        ],
+        body: Buffer.from('[]'),
+      },
+      { key: `${KEY}7:-2:de`, variantOf: KEY, tags: ['t:\ud800 books', '*', `${KEY}7:-2:de`, 't:late'] },
+    ),
+  ],
+];

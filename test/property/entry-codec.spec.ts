@@ -1,0 +1,195 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeEntry, encodeEntry } from '../../libs/caching/src/cache/entry-codec.js';
+import type { Entry, HeaderField } from '../../libs/caching/src/cache/entry.js';
+import { HOSTILE_BYTES } from '../contract/hostile-bytes.js';
+import { frameOf, partsOf } from '../support/entry-frames.js';
+
+const NOW = 1_700_000_000_000;
+const MAX_BODY = 1_048_576;
+
+const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 });
+/** Lone surrogates included: paths and bodies of requests may hold them. */
+const anyText = fc.oneof(
+  text,
+  fc.string({ minLength: 1 }),
+  fc.constantFrom('\ud800', '\udfff\ud800', '__proto__'),
+);
+const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+
+const name = fc
+  .stringMatching(/^[\w!#$%&'*+.^`|~-]{1,20}$/)
+  .filter(
+    (name) =>
+      !/^(?:connection|content-|keep-alive|proxy-|set-cookie|te$|trailer|transfer-|upgrade)/i.test(name),
+  );
+const value = fc.stringMatching(/^[\t\x20-\x7e\x80-\xff]{1,40}$/);
+const header: fc.Arbitrary<HeaderField> = fc.oneof(
+  fc.tuple(name, fc.oneof(value, fc.array(value, { maxLength: 3 }))),
+  fc.tuple(name, fc.oneof(value, fc.array(value, { maxLength: 3 })), fc.constant('add' as const)),
+);
+
+const entries: fc.Arbitrary<Entry> = fc
+  .record({
+    key: anyText,
+    variantOf: optional(anyText),
+    status: fc.integer({ min: 200, max: 599 }).filter((status) => status !== 206 && status !== 304),
+    statusMessage: optional(value),
+    headers: fc.array(header, { maxLength: 8 }),
+    hasLength: fc.boolean(),
+    removed: fc.array(name, { maxLength: 3 }),
+    body: optional(fc.uint8Array({ maxLength: 300 })),
+    delivery: fc.constantFrom('framework' as const, 'raw' as const),
+    tags: fc.array(anyText, { maxLength: 6 }),
+    keyAt: fc.nat(6),
+    epoch: anyText,
+    n: fc.maxSafeNat(),
+    age: fc.nat(1_000_000),
+    left: fc.integer({ min: 1, max: 1_000_000 }),
+  })
+  .map(({ key, variantOf, tags, keyAt, epoch, n, age, left, hasLength, statusMessage, ...rest }) => {
+    const body = rest.body && Buffer.from(rest.body);
+    const length: HeaderField = ['Content-Length', String(body?.length ?? 0)];
+    const { status, removed, delivery } = rest;
+    return {
+      key,
+      ...(variantOf !== undefined && { variantOf }),
+      response: {
+        status,
+        ...(statusMessage !== undefined && { statusMessage }),
+        headers: hasLength ? [...rest.headers, length] : rest.headers,
+        removed,
+        body,
+        delivery,
+      },
+      tags: tags.toSpliced(keyAt, 0, key),
+      start: { epoch, n },
+      order: 0,
+      storedAt: NOW - age,
+      expiresAt: NOW + left,
+    };
+  });
+
+function encode(entry: Entry): Buffer {
+  return encodeEntry(entry, entry.start) as Buffer;
+}
+
+function decode(bytes: Buffer, key: string) {
+  return decodeEntry(bytes, { key, now: NOW, maxBodyBytes: MAX_BODY });
+}
+
+describe('the frame of an entry', () => {
+  it('gives the entry back, whatever it holds', () => {
+    fc.assert(
+      fc.property(entries, (entry) => {
+        expect(decode(encode(entry), entry.key)).toStrictEqual(entry);
+      }),
+      {
+        numRuns: 2_000,
+      },
+    );
+  });
+
+  it('carries the position that it was given rather than the one of this process', () => {
+    fc.assert(
+      fc.property(entries, anyText, fc.maxSafeNat(), (entry, epoch, n) => {
+        const start = { epoch, n };
+        const frame = encodeEntry(entry, start) as Buffer;
+        expect(decode(frame, entry.key)).toStrictEqual({ ...entry, start });
+      }),
+    );
+  });
+
+  it('holds the body as it is sent, and reads it where it stands', () => {
+    fc.assert(
+      fc.property(entries, (entry) => {
+        const frame = encode(entry);
+        const found = decode(frame, entry.key);
+        if (typeof found === 'string') throw new Error(found);
+        expect(found.response.body?.buffer).toBe(entry.response.body && frame.buffer);
+        expect(frame.buffer.byteLength).toBe(frame.length);
+        expect(frameOf(partsOf(frame).head, entry.response.body)).toEqual(frame);
+      }),
+    );
+  });
+
+  it('is a miss for every other key', () => {
+    fc.assert(
+      fc.property(entries, anyText, (entry, other) => {
+        fc.pre(other !== entry.key);
+        expect(decode(encode(entry), other)).toBe('key');
+        // Nor where the other key is among its tags.
+        expect(decode(encode({ ...entry, tags: [other, ...entry.tags] }), other)).toBe('key');
+      }),
+    );
+  });
+
+  it('is a miss with any single bit flipped', () => {
+    fc.assert(
+      fc.property(entries, (entry) => {
+        const frame = encode(entry);
+        const taken: number[] = [];
+        for (let bit = 0; bit < frame.length * 8; bit++) {
+          const bytes = Buffer.from(frame);
+          bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+          if (typeof decode(bytes, entry.key) !== 'string') taken.push(bit);
+        }
+        expect(taken).toEqual([]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('is a miss with anything cut off at its end or put there', () => {
+    fc.assert(
+      fc.property(entries, fc.uint8Array({ minLength: 1 }), (entry, more) => {
+        const frame = encode(entry);
+        for (let length = 0; length < frame.length; length++) {
+          expect(decode(frame.subarray(0, length), entry.key)).toBe('foreign');
+        }
+        expect(decode(Buffer.concat([frame, more]), entry.key)).toBe('foreign');
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('is not what random bytes are, of any length up to a megabyte', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 4_096, size: 'max' }),
+        fc.nat(256),
+        anyText,
+        (some, times, key) => {
+          const bytes = Buffer.concat(Array.from({ length: times }, () => some));
+          expect(decode(bytes, key)).toBeTypeOf('string');
+          expect(decode(frameOf(bytes.toString('latin1'), bytes), key)).toBeTypeOf('string');
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('holds nothing but an entry, whatever JSON is in its head', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), anyText, (value, key) => {
+        expect(decode(frameOf(JSON.stringify(value), Buffer.from('x')), key)).toBe('fields');
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('is a miss for any entry where hostile bytes take its place', () => {
+    fc.assert(
+      fc.property(entries, fc.constantFrom(...HOSTILE_BYTES), (made, [, make]) => {
+        // As in the contract: some bytes are made for a body of four, and for a key that stands last.
+        const response = { ...made.response, headers: [], body: Buffer.from('body') };
+        const entry: Entry = { ...made, response, tags: ['t:1', made.key] };
+        const victim = { entry, frame: encode(entry), now: NOW, maxBodyBytes: 1_024 };
+        expect(decodeEntry(make(victim), { key: entry.key, now: NOW, maxBodyBytes: 1_024 })).toBeTypeOf(
+          'string',
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
