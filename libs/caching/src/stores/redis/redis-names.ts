@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * What this module calls its keys in Redis. All begin with the namespace, which has no `:` and no character that a
+ * glob knows, so no other namespace's keys begin alike. The state's two keys share a slot of a Cluster by their braces;
+ * views go by a digest, as clients choose what is in their keys: neither their length nor their slot.
+ */
+export class RedisNames {
+  readonly stamps: string;
+  readonly position: string;
+  /** The channel on which evictions are told. */
+  readonly channel: string;
+  readonly #namespace: string;
+
+  constructor(namespace: string) {
+    this.#namespace = namespace;
+    this.stamps = `{${namespace}}:stamps`;
+    this.position = `{${namespace}}:position`;
+    this.channel = `${namespace}:evictions`;
+  }
+
+  view(key: string): string {
+    return `${this.#namespace}:view:${digestOf(key)}`;
+  }
+
+  lease(key: string): string {
+    return `${this.#namespace}:lease:${digestOf(key)}`;
+  }
+
+  /** Readable, as people look for values by hand; a long one goes by its digest. */
+  value(key: string): string {
+    return `${this.#namespace}:value:${key.length <= 512 ? key : `#${digestOf(key)}`}`;
+  }
+
+  /** A glob for all values of this namespace. */
+  get values(): string {
+    return `${this.#namespace.replace(/[[\]*?\\^-]/g, '\\$&')}:value:*`;
+  }
+}
+
+function digestOf(key: string): string {
+  return createHash('sha256').update(key).digest('base64url');
+}
