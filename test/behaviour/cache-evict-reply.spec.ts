@@ -11,7 +11,7 @@ import {
   type RunningApplication,
   startApplication,
 } from '../support/application.js';
-import { ChaosStore } from '../support/chaos-store.js';
+import { ChaosStore } from '../../libs/caching/src/testing.js';
 import { eventually, Gate, turns } from '../support/gate.js';
 
 interface Reply {

@@ -1,14 +1,24 @@
 import { memory } from 'nestjs-caching';
 import { describe, expect, it } from 'vitest';
 import { sizeOf } from '../../libs/caching/src/cache/entry.js';
-import { ChaosStore } from '../support/chaos-store.js';
+import { ChaosStore, FakeClock, storeContract } from '../../libs/caching/src/testing.js';
 import { entry } from '../support/engine.js';
-import { FakeClock } from '../support/fake-clock.js';
 import { eventually, turns } from '../support/gate.js';
-import { storeContract } from './store-contract.js';
+import { rowsOf } from '../support/store-promises.js';
 
-storeContract('memory()', (clock) => memory({ clock }));
-storeContract('a store that answers with promises', (clock) => new ChaosStore(clock));
+describe.each([
+  { name: 'memory()', make: (clock: FakeClock) => memory({ clock }) },
+  { name: 'a store that answers with promises', make: (clock: FakeClock) => new ChaosStore({ clock }) },
+])('what the engine relies on: $name', ({ make }) => {
+  const contract = storeContract(() => {
+    const clock = new FakeClock();
+    return { store: make(clock), clock };
+  });
+
+  it.each(rowsOf(contract))('%s', async (_promise, check) => {
+    await expect(check()).resolves.toBeUndefined();
+  });
+});
 
 describe('memory()', () => {
   const open = (bounds: { maxBytes?: number; maxEntries?: number } = {}) => {
@@ -82,6 +92,19 @@ describe('memory()', () => {
     }, 'everything is freed');
     const steps = counts.slice(1).map((count, at) => (counts[at] as number) - count);
     expect(Math.max(...steps)).toBeLessThanOrEqual(1_000);
+  });
+
+  it('returns an entry with its order and its start, as it was given', () => {
+    const { store, make } = open();
+    const full = make('a', ['t:1'], 'body', 3);
+    store.set(full);
+    expect(store.lookup('a')).toEqual(full);
+  });
+
+  it('takes no entry that is a millisecond ahead of its clock: nobody else stores here', () => {
+    const { clock, store, make } = open();
+    store.set({ ...make('a'), storedAt: clock.now() + 1 });
+    expect(has(store, 'a')).toBe(false);
   });
 
   it('lets go of expired entries when they are met', async () => {

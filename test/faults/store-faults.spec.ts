@@ -7,7 +7,7 @@ import {
   type RunningApplication,
   startApplication,
 } from '../support/application.js';
-import { ChaosStore, type Fault, type StoreOperation } from '../support/chaos-store.js';
+import { ChaosStore, type Fault, type StoreOperation } from '../../libs/caching/src/testing.js';
 import { eventually, Gate, turns } from '../support/gate.js';
 
 const TIMEOUT = 100;

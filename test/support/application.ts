@@ -33,6 +33,8 @@ export interface ApplicationOptions extends ModuleMetadata {
   /** Runs before `init`: middleware, hooks, global interceptors. */
   readonly setUp?: (app: INestApplication) => void | Promise<void>;
   readonly rawBody?: boolean;
+  /** True: time is real, as servers outside of this process don't know the test's clock, and `clock` moves nothing. */
+  readonly realTime?: boolean;
   /** Options of Fastify itself, such as its router's. */
   readonly fastify?: ConstructorParameters<typeof FastifyAdapter>[0];
 }
@@ -40,14 +42,23 @@ export interface ApplicationOptions extends ModuleMetadata {
 /** An application built as a user's test builds it, listening on a free loopback port. */
 export async function startApplication(
   platform: Platform,
-  { caching = {}, setUp, rawBody = false, fastify, imports = [], ...metadata }: ApplicationOptions,
+  {
+    caching = {},
+    setUp,
+    rawBody = false,
+    realTime = false,
+    fastify,
+    imports = [],
+    ...metadata
+  }: ApplicationOptions,
 ): Promise<RunningApplication> {
   const clock = new FakeClock();
   const logger = new CapturedLogger();
   const module = await Test.createTestingModule({
     ...metadata,
     imports: [
-      ...(caching === false ? [] : [ClockModule.with(clock), CachingModule.forRoot(caching)]),
+      ...(caching === false || realTime ? [] : [ClockModule.with(clock)]),
+      ...(caching === false ? [] : [CachingModule.forRoot(caching)]),
       ...imports,
     ],
   })
@@ -75,7 +86,7 @@ export async function startApplication(
     events,
     logger,
     request: (target, options) => rawRequest(port, target, options),
-    close: () => app.close(),
+    close: () => closeWhileTimePasses(app, clock),
   };
 }
 
@@ -88,5 +99,15 @@ class ClockModule {
       providers: [{ provide: CACHE_CLOCK, useValue: clock }],
       exports: [CACHE_CLOCK],
     };
+  }
+}
+
+/** What a store leaves hanging is given up at its deadline, which comes only where time goes on. */
+async function closeWhileTimePasses(app: INestApplication, clock: FakeClock): Promise<void> {
+  const passing = setInterval(() => clock.advance(1_000), 1);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(passing);
   }
 }

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import type { StampPosition } from './cache/stamps.js';
+import type { Eviction } from './cache/view-cache.js';
 import { CacheUsageError, describe } from './caching.errors.js';
 import { pickPrincipal } from './http/admission.js';
 import { requiredParams } from './http/path-params.js';
@@ -18,17 +18,19 @@ import type { RoutePolicy, RouteTable } from './http/route-table.js';
 import type { MaybePromise } from './cache/maybe-promise.js';
 
 /**
- * Proof that an eviction was acknowledged: nothing that was filled from what was true before it is served after.
- * `stamp` is its place in the sequence of evictions of `epoch`.
+ * What became of an eviction. `acknowledged`: nothing that was filled from what was true before it is served after, and
+ * `stamp` is its place in the sequence of evictions of `epoch`. Otherwise it holds in this process, and the shared
+ * store will be told as soon as it can be reached; `stamp` is what this process knows of the sequence.
  */
 export interface EvictionReceipt {
   readonly epoch: string;
   readonly stamp: number;
+  readonly acknowledged: boolean;
 }
 
 /** What the service is wired to. */
 export interface EvictionParts {
-  readonly evict: (tags: readonly string[]) => MaybePromise<StampPosition>;
+  readonly evict: (tags: readonly string[]) => MaybePromise<Eviction>;
   readonly routes: () => RouteTable;
 }
 
@@ -137,8 +139,9 @@ export class CacheEvictionService {
   }
 
   async #evict(tags: readonly string[]): Promise<EvictionReceipt> {
-    const { epoch, n } = await this.parts.evict(tags);
-    return { epoch, stamp: n };
+    const { position, acknowledged } = await this.parts.evict(tags);
+    const { epoch, n } = position;
+    return { epoch, stamp: n, acknowledged };
   }
 
   #route(caller: string, controller: Type, method: string): RoutePolicy {

@@ -1,91 +1,69 @@
 import { type Cache, createCache } from 'cache-manager';
 import { Keyv } from 'keyv';
-import type { Clock } from './cache/clock.js';
-import { isEntry } from './cache/entry.js';
+import type { StoreGuard } from './cache/guard.js';
 import { MAX_DURATION } from './duration.js';
-import type { CacheStore } from './stores/store.js';
+import type { ValueStorage } from './stores/shared-tier.js';
 
 /**
- * `CACHE_MANAGER` on the store and namespace of the views, within the same bounds. Values and views don't meet:
- * `del('/books')` and `clear()` concern values only, and `CacheEvictionService.all()` views only.
+ * `CACHE_MANAGER` on the store and namespace of the views. Values and views don't meet: `del('/books')` and `clear()`
+ * concern values only, and `CacheEvictionService.all()` views only.
+ *
+ * While the store fails, reading finds nothing and writing keeps nothing, each with an event, as a value that is not
+ * cached is no error; `del` and `clear` reject, as what they should have removed may still be read.
  */
-export function createCacheManager(store: CacheStore, clock: Clock, namespace: string, ttl: number): Cache {
-  return createCache({
-    ttl,
-    stores: [new Keyv({ store: new ValueStore(store, clock, namespace), useKeyPrefix: false })],
-  });
+export function createCacheManager(values: ValueStorage, guard: StoreGuard, ttl: number): Cache {
+  const keyv = new Keyv({ store: new ValueStore(values, guard), useKeyPrefix: false, throwOnErrors: true });
+  // An error that nobody listens to would end the process; whoever called has been told.
+  keyv.on('error', () => undefined);
+  return createCache({ ttl, stores: [keyv] });
 }
 
-/** A Keyv adapter: values as Keyv serialises them are bodies of entries that no view's key can name. */
+/** A Keyv adapter over the values of a store. */
 class ValueStore {
   readonly opts = {};
-  /** Carried by every value of this namespace: what `clear()` evicts. No key starts like it. */
-  readonly #all: string;
-  readonly #prefix: string;
-  #order = 0;
 
   // Nothing of it is a property named `namespace`: Keyv writes its own there.
   constructor(
-    private readonly store: CacheStore,
-    private readonly clock: Clock,
-    namespace: string,
-  ) {
-    this.#all = `*v:${namespace}`;
-    this.#prefix = `${namespace}:value:`;
-  }
+    private readonly values: ValueStorage,
+    private readonly guard: StoreGuard,
+  ) {}
 
   async get(key: string): Promise<string | undefined> {
-    const found = await this.store.lookup(this.#key(key));
-    return isEntry(found) ? found.response.body?.toString() : undefined;
+    return this.guard.tolerate(
+      'get',
+      () => this.values.get(key),
+      () => undefined,
+    );
   }
 
   async set(key: string, value: string, ttl?: number): Promise<boolean> {
-    const now = this.clock.now();
-    await this.store.set({
-      key: this.#key(key),
-      response: {
-        status: 200,
-        headers: [],
-        removed: [],
-        body: bytesOf(value),
-        delivery: 'framework',
-      },
-      tags: [this.#all, this.#key(key)],
-      start: this.store.position,
-      order: ++this.#order,
-      storedAt: now,
-      // Nothing is stored without an expiry: what cache-manager calls "never" is a year.
-      expiresAt: now + Math.min(ttl && ttl > 0 ? ttl : MAX_DURATION, MAX_DURATION),
-    });
-    return true;
+    // Nothing is stored without an expiry: what cache-manager calls "never" is a year.
+    const life = Math.min(ttl && ttl > 0 ? ttl : MAX_DURATION, MAX_DURATION);
+    return this.guard.tolerate(
+      'set',
+      () => this.values.set(key, value, life).then(() => true),
+      () => false,
+    );
   }
 
   async delete(key: string): Promise<boolean> {
-    const present = await this.has(key);
-    await this.store.delete(this.#key(key));
-    return present;
+    return this.guard.insist('delete', () => this.values.delete(key));
   }
 
   async has(key: string): Promise<boolean> {
-    return isEntry(await this.store.lookup(this.#key(key)));
+    return this.guard.tolerate(
+      'has',
+      () => this.values.has(key),
+      () => false,
+    );
   }
 
   async clear(): Promise<void> {
-    await this.store.evict([this.#all]);
+    // Not under the deadline of one operation: it may be many.
+    await this.values.clear();
   }
 
   on(): this {
     return this;
   }
-
-  #key(key: string): string {
-    return this.#prefix + key;
-  }
-}
-
-/** In memory of their own: a slice of Buffer's pool would keep 8 KB alive for each small value. */
-function bytesOf(text: string): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
-  bytes.write(text);
-  return bytes;
 }

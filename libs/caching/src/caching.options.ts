@@ -1,4 +1,6 @@
+import type { SharedTier } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
+import type { Coherence } from './stores/tiered.store.js';
 import type { Duration } from './duration.js';
 import type { ResponseFilter } from './http/response-filter.js';
 import type { KeyStrategy } from './http/key-strategy.js';
@@ -31,6 +33,11 @@ export interface CachePolicyOptions {
   refresh?: RequestCallback<boolean>;
   /** The largest body that is stored, in bytes. Default 1 MiB. */
   maxEntryBytes?: number;
+  /**
+   * Who shares one run of a handler for one key: the requests of an instance, or, with a shared store, those of the
+   * whole `'cluster'`, at the price of a round trip for each miss. Default `'instance'`.
+   */
+  coalesce?: 'instance' | 'cluster';
   /** Joins the key: another version starts from nothing. Default `''`. */
   version?: string;
 }
@@ -47,10 +54,26 @@ export interface CachingModuleOptions extends CachePolicyOptions {
   principal?: RequestCallback<unknown>;
   /** Names of the cookies that identify somebody; `'*'` for all. Default `'*'`. */
   credentialCookies?: '*' | readonly string[];
-  /** Bounds of the default store: `maxBytes` (default 64 MiB) and `maxEntries` (default 100,000). */
-  memory?: { maxBytes?: number; maxEntries?: number };
-  /** Where entries live. Default `memory()`. */
-  store?: CacheStore;
+  /**
+   * Bounds of the memory in this process, the default store or the tier in front of a shared one: `maxBytes` (default
+   * 64 MiB) and `maxEntries` (default 100,000). `false`: no tier in front, every hit comes from the shared store.
+   */
+  memory?: { maxBytes?: number; maxEntries?: number } | false;
+  /** Where entries live: `memory()`, or shared by several instances with `redis()`. Default `memory()`. */
+  store?: CacheStore | SharedTier;
+  /**
+   * What a hit in process relies on, with a shared store. `'bus'`: on being told of evictions, and on a look at the
+   * store each `heartbeat`. `'strict'`: on a question to the store for each hit. Default `'bus'`.
+   */
+  coherence?: Coherence;
+  /** How often an instance looks whether it missed an eviction, with a shared store. Default `'500ms'`. */
+  heartbeat?: Duration;
+  /**
+   * An eviction that a shared store could not acknowledge applies in this process at once and is done again until it
+   * succeeds. What the caller gets meanwhile: `'queue'`, a receipt that is not `acknowledged`; `'throw'`, a
+   * `CacheStoreError`. Default `'queue'`.
+   */
+  onStoreFailure?: 'queue' | 'throw';
   /** How long a request waits for the store, all its look-ups together. Default `'100ms'`. */
   storeTimeout?: Duration;
   /** How long after its start a fill is waited for by requests of the same key. Default `'30s'`. */
@@ -81,8 +104,12 @@ export interface ResolvedOptions extends Required<
   readonly storeTimeout: number;
   readonly coalesceTimeout: number;
   readonly maxEntryBytes: number;
-  readonly memory: { readonly maxBytes: number; readonly maxEntries: number };
-  readonly store: CacheStore | undefined;
+  /** `false`: nothing is kept in process. */
+  readonly memory: { readonly maxBytes: number; readonly maxEntries: number } | false;
+  readonly store: CacheStore | SharedTier | undefined;
+  readonly coherence: Coherence;
+  readonly heartbeat: number;
+  readonly onStoreFailure: 'queue' | 'throw';
   readonly principal: RequestCallback<unknown> | undefined;
   /** Things that work but are probably not meant. */
   readonly warnings: readonly string[];
@@ -94,4 +121,7 @@ export const DEFAULTS = {
   maxEntryBytes: 1024 * 1024,
   storeTimeout: '100ms',
   coalesceTimeout: '30s',
+  coherence: 'bus',
+  heartbeat: '500ms',
+  onStoreFailure: 'queue',
 } as const;

@@ -2,6 +2,7 @@ import { Logger, type Type } from '@nestjs/common';
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { Cache } from 'cache-manager';
 import type { Clock } from './cache/clock.js';
+import { StoreGuard } from './cache/guard.js';
 import { ViewCache } from './cache/view-cache.js';
 import type { ResolvedOptions } from './caching.options.js';
 import { createCacheManager } from './cache-values.js';
@@ -14,8 +15,13 @@ import { type HttpPlatform, type ReplyingAdapter, wrapAdapter } from './http/pla
 import { RouteTable } from './http/route-table.js';
 import { ViewServer } from './http/view-server.js';
 import { CacheEvents } from './observe/events.js';
-import type { CacheStore } from './stores/store.js';
+import { CacheStoreError } from './caching.errors.js';
+import { ALL_VIEWS } from './http/route-tags.js';
+import { EntryValues } from './stores/entry-values.js';
 import { MemoryStore } from './stores/memory.store.js';
+import { isSharedTier, type SharedTier } from './stores/shared-tier.js';
+import type { CacheStore } from './stores/store.js';
+import { TieredStore } from './stores/tiered.store.js';
 import { type InterceptorParts, ViewCacheInterceptor } from './view-cache.interceptor.js';
 
 /**
@@ -37,22 +43,26 @@ export class CachingRuntime {
     readonly options: ResolvedOptions,
     readonly clock: Clock,
   ) {
-    const { store, memory, storeTimeout, coalesceTimeout } = options;
-    this.store = store ?? new MemoryStore({ ...memory, clock });
+    const { store, storeTimeout, coalesceTimeout, onStoreFailure } = options;
+    this.store = store === undefined ? this.#memory() : isSharedTier(store) ? this.#tiered(store) : store;
     this.cache = new ViewCache({
       store: this.store,
       clock,
       events: this.events,
       storeTimeout,
       coalesceTimeout,
+      onStoreFailure,
     });
     for (const warning of options.warnings) this.logger.warn(warning);
   }
 
   /** What `CACHE_MANAGER` is: one, as of two each would take its own last value for the newest. */
   get values(): Cache {
-    const { store, clock, options } = this;
-    return (this.#values ??= createCacheManager(store, clock, options.namespace, options.ttl));
+    const { store, clock, options, events } = this;
+    const values =
+      store instanceof TieredStore ? store.values : new EntryValues(store, clock, options.namespace);
+    const guard = new StoreGuard(clock, events, options.storeTimeout);
+    return (this.#values ??= createCacheManager(values, guard, options.ttl));
   }
 
   get routes(): RouteTable {
@@ -105,6 +115,38 @@ export class CachingRuntime {
   }
 
   async close(): Promise<void> {
-    await this.store.close?.();
+    await this.cache.close();
+  }
+
+  #memory(): MemoryStore {
+    const { memory } = this.options;
+    // Without room for an entry it still knows what was evicted, which fills in flight are checked against.
+    return new MemoryStore({
+      ...(memory === false ? { maxBytes: 1, maxEntries: 1 } : memory),
+      clock: this.clock,
+    });
+  }
+
+  #tiered(tier: SharedTier): TieredStore {
+    const { namespace, coherence, heartbeat, storeTimeout, ttl, maxEntryBytes } = this.options;
+    if (tier.caveat !== undefined) this.logger.warn(`Store "${tier.name}": ${tier.caveat}`);
+    return new TieredStore({
+      tier,
+      local: this.#memory(),
+      clock: this.clock,
+      namespace,
+      coherence,
+      heartbeat,
+      timeout: storeTimeout,
+      longestLife: ttl,
+      maxEntryBytes: () => Math.max(maxEntryBytes, this.#routes.largestEntry),
+      everything: ALL_VIEWS,
+      onError: (operation, cause) => {
+        if (!this.events.active) return;
+        const error =
+          cause instanceof CacheStoreError ? cause : new CacheStoreError(operation, 'failed', { cause });
+        this.events.emit({ type: 'storeError', operation, error });
+      },
+    });
   }
 }

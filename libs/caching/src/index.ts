@@ -50,5 +50,19 @@ export type { StampPosition } from './cache/stamps.js';
 export type { FilteredResponse, ResponseFilter } from './http/response-filter.js';
 export type { BypassReason, SkipReason } from './cache/reasons.js';
 export { type CacheEvent, CacheEvents, type CacheListener } from './observe/events.js';
+export { keyv, KeyvTier } from './stores/keyv.store.js';
+export type { KeyvAdapter } from './stores/keyv-adapter.js';
 export { memory, type MemoryStore, type MemoryStoreOptions } from './stores/memory.store.js';
+export type { RedisConnection } from './stores/redis/create-redis-link.js';
+export type { NodeRedisClient } from './stores/redis/node-redis.js';
+export { redis, type RedisStoreOptions, RedisTier } from './stores/redis/redis.store.js';
+export type {
+  Lease,
+  SharedLookup,
+  SharedTier,
+  SharedTierHost,
+  StampDelta,
+  ValueStorage,
+} from './stores/shared-tier.js';
 export type { CacheStore } from './stores/store.js';
+export type { Coherence } from './stores/tiered.store.js';

@@ -8,6 +8,7 @@ import {
 import { checkNames } from './check-names.js';
 import { DURATION_RULE, toMilliseconds } from './duration.js';
 import { MEMORY_DEFAULTS } from './stores/memory.store.js';
+import { isSharedTier } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
 
 const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
@@ -19,6 +20,7 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
   unless: true,
   refresh: true,
   maxEntryBytes: true,
+  coalesce: true,
   version: true,
   namespace: true,
   enabled: true,
@@ -27,6 +29,9 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
   credentialCookies: true,
   memory: true,
   store: true,
+  coherence: true,
+  heartbeat: true,
+  onStoreFailure: true,
   storeTimeout: true,
   coalesceTimeout: true,
   debugHeaders: true,
@@ -42,7 +47,7 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
   checkNames(given, FIELDS, 'CachingModule');
   const warnings: string[] = [];
   checkPolicy(given, 'CachingModule', warnings);
-  const { namespace = DEFAULTS.namespace, credentialCookies = '*', memory = {}, store, principal } = given;
+  const { namespace = DEFAULTS.namespace, credentialCookies = '*', memory, store, principal } = given;
   const { storeTimeout = DEFAULTS.storeTimeout, coalesceTimeout = DEFAULTS.coalesceTimeout } = given;
   if (typeof namespace !== 'string' || !/^[\w.-]{1,64}$/.test(namespace)) {
     throw new CachingConfigError('namespace', namespace, '1 to 64 letters, digits, "_", "." or "-"');
@@ -56,17 +61,10 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
   }
   if (store !== undefined && !isStore(store))
     throw new CachingConfigError('store', store, 'a store, e.g. memory()');
-  if (store !== undefined && given.memory !== undefined) {
-    throw new CachingConfigError(
-      'memory',
-      given.memory,
-      'bounds of the default store; write store: memory({ … })',
-    );
-  }
-  if (typeof memory !== 'object' || memory === null)
-    throw new CachingConfigError('memory', memory, 'an object');
-  checkNames(memory, { maxBytes: true, maxEntries: true }, 'CachingModule', 'memory.');
-  const { maxBytes = MEMORY_DEFAULTS.maxBytes, maxEntries = MEMORY_DEFAULTS.maxEntries } = memory;
+  const { coherence = DEFAULTS.coherence, onStoreFailure = DEFAULTS.onStoreFailure } = given;
+  const { heartbeat = DEFAULTS.heartbeat } = given;
+  oneOf('coherence', coherence, ['bus', 'strict']);
+  oneOf('onStoreFailure', onStoreFailure, ['queue', 'throw']);
   return {
     policy: given,
     namespace,
@@ -81,16 +79,45 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     storeTimeout: duration('storeTimeout', storeTimeout, 'CachingModule', []),
     coalesceTimeout: duration('coalesceTimeout', coalesceTimeout, 'CachingModule', []),
     maxEntryBytes: given.maxEntryBytes ?? DEFAULTS.maxEntryBytes,
-    memory: {
-      maxBytes: wholeNumber('memory.maxBytes', maxBytes),
-      maxEntries: wholeNumber('memory.maxEntries', maxEntries),
-    },
+    memory: memoryBounds(memory, store),
+    coherence,
+    onStoreFailure,
+    heartbeat: duration('heartbeat', heartbeat, 'CachingModule', []),
   };
 }
 
-function isStore(store: Partial<CacheStore> | null): boolean {
-  return [store?.lookup, store?.set, store?.delete, store?.evict, store?.isCurrent].every(
-    (part) => typeof part === 'function',
+function memoryBounds(
+  memory: CachingModuleOptions['memory'] = {},
+  store: CachingModuleOptions['store'],
+): ResolvedOptions['memory'] {
+  const isShared = store !== undefined && isSharedTier(store);
+  if (memory === false && isShared) return false;
+  if (typeof memory !== 'object' || memory === null)
+    throw new CachingConfigError('memory', memory, 'an object, or false beside a shared store');
+  checkNames(memory, { maxBytes: true, maxEntries: true }, 'CachingModule', 'memory.');
+  if (store !== undefined && !isShared && Object.keys(memory).length > 0) {
+    throw new CachingConfigError('memory', memory, 'bounds of the default store; write store: memory({ … })');
+  }
+  const { maxBytes = MEMORY_DEFAULTS.maxBytes, maxEntries = MEMORY_DEFAULTS.maxEntries } = memory;
+  return {
+    maxBytes: wholeNumber('memory.maxBytes', maxBytes),
+    maxEntries: wholeNumber('memory.maxEntries', maxEntries),
+  };
+}
+
+function oneOf(field: string, given: unknown, allowed: readonly string[], where = 'CachingModule'): void {
+  if (!allowed.includes(given as string))
+    throw new CachingConfigError(field, given, allowed.map((each) => `'${each}'`).join(' or '), where);
+}
+
+function isStore(given: object): boolean {
+  if (typeof given !== 'object' || given === null) return false;
+  const store: Partial<CacheStore> = given;
+  return (
+    isSharedTier(given) ||
+    [store.lookup, store.set, store.delete, store.evict, store.isCurrent].every(
+      (part) => typeof part === 'function',
+    )
   );
 }
 
@@ -107,6 +134,7 @@ export function checkPolicy(given: CachePolicyOptions, where: string, warnings: 
   for (const field of ['filter', 'unless', 'refresh'] as const)
     checkType(field, given[field], 'function', where);
   checkType('version', version, 'string', where);
+  if (given.coalesce !== undefined) oneOf('coalesce', given.coalesce, ['instance', 'cluster'], where);
   if (scope !== undefined && scope !== 'public')
     checkType('scope', scope, 'function', where, "'public' or a function");
   const strategies = key === undefined ? [] : Array.isArray(key) ? (key as unknown[]) : [key];

@@ -32,9 +32,12 @@ export async function startOnRedis(
 }
 
 /** Resolves when an eviction is acknowledged; after a fault, in how many milliseconds. */
-export async function acknowledges(running: RunningApplication, within = 5_000): Promise<number> {
+export async function acknowledges(
+  { app }: Pick<RunningApplication, 'app'>,
+  within = 5_000,
+): Promise<number> {
   const begin = performance.now();
-  const evictions = running.app.get(CacheEvictionService);
+  const evictions = app.get(CacheEvictionService);
   await poll(
     'an acknowledged eviction',
     async () => (await evictions.byTag('of nothing')).acknowledged || undefined,

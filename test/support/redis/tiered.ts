@@ -73,12 +73,13 @@ export async function openTiered(options: TieredOptions): Promise<OpenedTiered> 
     coherence,
     ...TIMES,
     longestLife: 300_000,
-    maxEntryBytes: 1024 * 1024,
+    maxEntryBytes: () => 1024 * 1024,
     everything: ALL_VIEWS,
     onError: (operation, error) => errors.push(`${operation}: ${String(error)}`),
   });
   await poll('the store to reach Redis and to hear of evictions', async () => {
-    await store.lookup('nothing');
+    // As many as lie on all nodes of a cluster.
+    await Promise.all(Array.from({ length: 64 }, async (_, at) => store.lookup(`nothing ${at}`)));
     return hears || undefined;
   });
   errors.length = 0;

@@ -14,11 +14,16 @@ export class StoreGuard {
     private readonly timeout: number,
   ) {}
 
-  /** Runs `operation`; on failure returns `fallback` instead. In process and without error it costs a call. */
-  tolerate<T>(name: string, operation: () => MaybePromise<T>, fallback: () => T): MaybePromise<T> {
+  /**
+   * Runs `operation`; on failure returns `fallback` instead. In process and without error it costs a call.
+   *
+   * @param spent milliseconds that the same request has waited for the store already: one budget covers all it asks
+   */
+  tolerate<T>(name: string, operation: () => MaybePromise<T>, fallback: () => T, spent = 0): MaybePromise<T> {
+    if (spent > 0 && spent >= this.timeout) return fallback();
     try {
       const result = operation();
-      return isPromiseLike(result) ? this.#deadline(name, result).catch(fallback) : result;
+      return isPromiseLike(result) ? this.#deadline(name, result, spent).catch(fallback) : result;
     } catch (error) {
       this.#report(name, error);
       return fallback();
@@ -35,10 +40,10 @@ export class StoreGuard {
     }
   }
 
-  #deadline<T>(name: string, pending: PromiseLike<T>): Promise<T> {
+  #deadline<T>(name: string, pending: PromiseLike<T>, spent = 0): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let isOver = false;
-      const cancel = this.clock.after(this.timeout, () => {
+      const cancel = this.clock.after(this.timeout - spent, () => {
         isOver = true;
         reject(this.#report(name, new Error(`no answer within ${this.timeout} ms`)));
       });

@@ -8,6 +8,8 @@ import type { Clock } from './clock.js';
 export interface StampPosition {
   readonly epoch: string;
   readonly n: number;
+  /** Where the sequence that this process shares with others stood, as far as it knew. */
+  readonly shared?: StampPosition;
 }
 
 /** Whether no eviction lies between the two. */
@@ -19,7 +21,12 @@ export interface EvictionLogOptions {
   readonly clock: Clock;
   /** How many tags' stamps are kept at the most. Default 100,000. */
   readonly maxTags?: number;
+  /** Default: a new one. */
   readonly epoch?: string;
+  /** Where the sequence stands already. Default 0. */
+  readonly n?: number;
+  /** What started before this is not current, whatever its tags. Default 0. */
+  readonly floor?: number;
 }
 
 /**
@@ -37,13 +44,14 @@ export class EvictionLog {
   readonly #maxTags: number;
   /** In the order of their stamps, oldest first, as each eviction moves its tags to the end. */
   readonly #stamps = new Map<string, { readonly n: number; readonly at: number }>();
-  #floor = 0;
+  #floor: number;
   #position: StampPosition;
 
-  constructor({ clock, maxTags = 100_000, epoch = randomUUID() }: EvictionLogOptions) {
+  constructor({ clock, maxTags = 100_000, epoch = randomUUID(), n = 0, floor = 0 }: EvictionLogOptions) {
     this.#clock = clock;
     this.#maxTags = maxTags;
-    this.#position = { epoch, n: 0 };
+    this.#floor = floor;
+    this.#position = { epoch, n };
   }
 
   /** Where the sequence stands now. The object is replaced by each eviction, so identity means "nothing happened". */
@@ -76,11 +84,20 @@ export class EvictionLog {
   /** Evicts everything that carries one of `tags` and whose fill has started by now. */
   evict(tags: Iterable<string>): StampPosition {
     const n = this.#position.n + 1;
+    return this.advance(
+      n,
+      Array.from(tags, (tag) => [tag, n] as const),
+    );
+  }
+
+  /** Takes over what happened up to `n`: stamps in ascending order, none before the position that was known. */
+  advance(n: number, stamps: Iterable<readonly [tag: string, n: number]>, floor = 0): StampPosition {
     const at = this.#clock.now();
     this.#position = { epoch: this.#position.epoch, n };
-    for (const tag of tags) {
+    this.#floor = Math.max(this.#floor, floor);
+    for (const [tag, stamp] of stamps) {
       this.#stamps.delete(tag);
-      this.#stamps.set(tag, { n, at });
+      this.#stamps.set(tag, { n: stamp, at });
     }
     this.#sweep(at);
     return this.#position;

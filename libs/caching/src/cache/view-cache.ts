@@ -1,10 +1,12 @@
 import type { CacheEvents } from '../observe/events.js';
 import type { CacheStore } from '../stores/store.js';
+import { BackgroundWork } from './background-work.js';
 import type { Clock } from './clock.js';
 import type { Entry, StoredResponse } from './entry.js';
 import { StoreGuard } from './guard.js';
-import { HitForMiss } from './hit-for-miss.js';
-import { chain, type MaybePromise } from './maybe-promise.js';
+import { FillLease } from './fill-lease.js';
+import { HIT_FOR_MISS_LIFE, HitForMiss } from './hit-for-miss.js';
+import { chain, isPromiseLike, type MaybePromise } from './maybe-promise.js';
 import { type Flight, type FlightOutcome, type FlightResult, SingleFlight } from './single-flight.js';
 import type { StampPosition } from './stamps.js';
 
@@ -36,6 +38,14 @@ export interface ViewCacheOptions {
   /** Milliseconds after a fill's start at which its waiters stop waiting. */
   readonly coalesceTimeout: number;
   readonly maxWaiters?: number;
+  /** What the caller of an eviction gets that the store will do again: its word, or the error. Default the error. */
+  readonly onStoreFailure?: 'queue' | 'throw';
+}
+
+/** An eviction: where it stands in the sequence, and whether the store has acknowledged it or will do it again. */
+export interface Eviction {
+  readonly position: StampPosition;
+  readonly acknowledged: boolean;
 }
 
 /**
@@ -52,6 +62,10 @@ export class ViewCache {
   readonly #guard: StoreGuard;
   readonly #flights: SingleFlight;
   readonly #hitForMiss: HitForMiss;
+  readonly #queues: boolean;
+  readonly #leases: FillLease;
+  readonly #background = new BackgroundWork();
+  readonly #storeTimeout: number;
   #fills = 0;
 
   constructor({
@@ -61,12 +75,23 @@ export class ViewCache {
     storeTimeout,
     coalesceTimeout,
     maxWaiters = MAX_WAITERS,
+    onStoreFailure = 'throw',
   }: ViewCacheOptions) {
     this.#store = store;
+    this.#queues = onStoreFailure === 'queue' && store.replaysEvictions === true;
     this.#clock = clock;
     this.#events = events;
     this.#guard = new StoreGuard(clock, events, storeTimeout);
+    this.#storeTimeout = storeTimeout;
     this.#hitForMiss = new HitForMiss(clock);
+    this.#leases = new FillLease({
+      store,
+      guard: this.#guard,
+      clock,
+      timeout: coalesceTimeout,
+      lookup: (key, spent) => this.lookup(key, spent),
+      background: this.#background,
+    });
     this.#flights = new SingleFlight({
       clock,
       timeout: coalesceTimeout,
@@ -78,12 +103,15 @@ export class ViewCache {
   /**
    * The entry, or the position from which a fill may start. Where the store fails, what this process knows of the
    * sequence is at or behind the truth, so a fill that starts from it is dropped too often rather than too seldom.
+   *
+   * @param spent milliseconds that the same request has waited for the store already
    */
-  lookup(key: string): MaybePromise<Entry | StampPosition> {
+  lookup(key: string, spent = 0): MaybePromise<Entry | StampPosition> {
     return this.#guard.tolerate(
       'lookup',
       () => this.#store.lookup(key),
       () => this.#store.position,
+      spent,
     );
   }
 
@@ -107,15 +135,48 @@ export class ViewCache {
     return { role: 'fill', fill: this.#begin(view, this.#store.position, tags, false) };
   }
 
-  /** Ends everything that carries one of `tags`, fills in flight included. Rejects with `CacheStoreError`. */
-  evict(tags: readonly string[]): MaybePromise<StampPosition> {
-    return chain(
-      this.#guard.insist('evict', () => this.#store.evict(tags)),
-      (position) => {
-        if (this.#events.active) this.#events.emit({ type: 'evicted', tags: tags.length });
-        return position;
+  /**
+   * For a fill that should be the only one among all instances: waits for its turn. Where another instance has filled
+   * meanwhile, that entry is given to those who wait here, and no handler has to run.
+   */
+  async claim(fill: Fill, spent = 0): Promise<Entry | undefined> {
+    const { key } = fill.view;
+    const claim = await this.#leases.claim(key, spent);
+    if (claim === 'without') return undefined;
+    if ('token' in claim) {
+      if (fill.ended) this.#leases.release(key, claim.token);
+      else fill.lease = claim.token;
+      return undefined;
+    }
+    fill.share(claim.response);
+    return claim;
+  }
+
+  /**
+   * Ends everything that carries one of `tags`, fills in flight included. Rejects with `CacheStoreError`, unless the
+   * store does it again until it succeeds and that was asked for.
+   */
+  evict(tags: readonly string[]): MaybePromise<Eviction> {
+    const tell = (position: StampPosition, acknowledged: boolean): Eviction => {
+      if (this.#events.active) this.#events.emit({ type: 'evicted', tags: tags.length, acknowledged });
+      return { position, acknowledged };
+    };
+    const evicting = this.#guard.insist('evict', () => this.#store.evict(tags));
+    if (!isPromiseLike(evicting)) return tell(evicting, true);
+    return evicting.then(
+      (position) => tell(position, true),
+      (error: unknown) => {
+        if (!this.#queues) throw error;
+        return tell(this.#store.position, false);
       },
     );
+  }
+
+  /** Once no request comes any more: what they left to be stored is stored, and the store is closed. */
+  async close(): Promise<void> {
+    // One operation to store, and one to give a lease back.
+    await this.#background.done(2 * this.#storeTimeout);
+    await this.#store.close?.();
   }
 
   #begin(view: ViewKey, start: StampPosition, tags: string[], leads: boolean): Fill {
@@ -123,13 +184,17 @@ export class ViewCache {
     const flight = leads ? this.#flights.lead(view.key, start, tags) : undefined;
     return new Fill(view, start, ++this.#fills, tags, flight, {
       isCurrent: () => this.#store.isCurrent(start, tags),
-      save: (entry) => this.#save(view, entry),
+      save: (entry, lease) => this.#save(view, entry, lease),
       now: () => this.#clock.now(),
-      notCacheable: () => this.#hitForMiss.add(view.key),
+      release: (lease) => this.#leases.release(view.key, lease),
+      notCacheable: (lease) => {
+        this.#hitForMiss.add(view.key);
+        if (lease !== undefined) this.#leases.release(view.key, lease, HIT_FOR_MISS_LIFE);
+      },
     });
   }
 
-  #save(view: ViewKey, entry: Entry): void {
+  #save(view: ViewKey, entry: Entry, lease: string | undefined): void {
     this.#hitForMiss.delete(entry.key);
     // Off the response path: nobody waits for this, and its failure is an event.
     const kept = this.#guard.tolerate(
@@ -137,7 +202,9 @@ export class ViewCache {
       () => this.#store.set(entry),
       () => false,
     );
-    void chain(kept, (isKept) => {
+    const told = chain(kept, (isKept) => {
+      // Not before: whoever has the lease next looks for the entry.
+      if (lease !== undefined) this.#leases.release(entry.key, lease);
       if (!isKept || !this.#events.active) return;
       this.#events.emit({
         type: 'stored',
@@ -146,14 +213,16 @@ export class ViewCache {
         bytes: entry.response.body?.length ?? 0,
       });
     });
+    this.#background.add(told);
   }
 }
 
 interface FillHost {
   isCurrent(): boolean;
-  save(entry: Entry): void;
+  save(entry: Entry, lease: string | undefined): void;
   now(): number;
-  notCacheable(): void;
+  release(lease: string): void;
+  notCacheable(lease: string | undefined): void;
 }
 
 /**
@@ -165,6 +234,8 @@ export class Fill {
   refusal: 'handler' | 'tags' | undefined;
   /** The time to live that the handler chose, in milliseconds. */
   ttl: number | undefined;
+  /** What makes it the only fill of its key among all instances. */
+  lease: string | undefined;
   #ended = false;
 
   constructor(
@@ -178,6 +249,11 @@ export class Fill {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Whether other requests may wait for it. */
+  get leads(): boolean {
+    return this.flight !== undefined;
   }
 
   /** How many tags of a kind the response carries so far. */
@@ -204,16 +280,19 @@ export class Fill {
       const tags = this.tags.slice();
       const { key, variantOf } = view;
       const expiresAt = storedAt + ttl;
-      this.host.save({
-        key,
-        ...(variantOf && { variantOf }),
-        response,
-        tags,
-        start,
-        order,
-        storedAt,
-        expiresAt,
-      });
+      this.host.save(
+        {
+          key,
+          ...(variantOf && { variantOf }),
+          response,
+          tags,
+          start,
+          order,
+          storedAt,
+          expiresAt,
+        },
+        this.#takeLease(),
+      );
     }
     this.#end({ response, current });
   }
@@ -225,7 +304,7 @@ export class Fill {
 
   /** The response is for its own client only: those who wait run their own handlers, and so do the next ones. */
   reject(): void {
-    if (!this.#ended) this.host.notCacheable();
+    if (!this.#ended) this.host.notCacheable(this.#takeLease());
     this.#end('uncacheable');
   }
 
@@ -237,6 +316,14 @@ export class Fill {
   #end(result: FlightResult): void {
     if (this.#ended) return;
     this.#ended = true;
+    const lease = this.#takeLease();
+    if (lease !== undefined) this.host.release(lease);
     this.flight?.settle(result);
+  }
+
+  #takeLease(): string | undefined {
+    const { lease } = this;
+    this.lease = undefined;
+    return lease;
   }
 }

@@ -25,6 +25,8 @@ const MEMO_URL_LENGTH = 1_024;
 export interface KeyBuilderOptions {
   readonly namespace: string;
   readonly version: string;
+  /** Of the rules by which its responses are tagged; '' where it has none. */
+  readonly fingerprint?: string;
   /** Names the handler; unique in the application. */
   readonly route: string;
   readonly method: string;
@@ -46,12 +48,23 @@ export class KeyBuilder {
   readonly #byRequest: readonly NamedKeyStrategy[];
   readonly #byHeader: readonly NamedKeyStrategy[];
   readonly #memo = new RecentMap<string>(MEMO_SIZE);
+  /** The part that was made last and is not remembered: most URLs that miss never come again. */
+  #made: { readonly url: string; readonly part: string } | undefined;
 
-  constructor({ namespace, version, route, method, scoped, strategies }: KeyBuilderOptions) {
+  constructor({
+    namespace,
+    version,
+    fingerprint = '',
+    route,
+    method,
+    scoped,
+    strategies,
+  }: KeyBuilderOptions) {
     this.#route = route;
     this.#namespace = namespace;
     this.#scoped = scoped;
-    this.#prefix = [version, method, route, scoped ? 'scoped' : 'public'].map(component).join('');
+    const rules = fingerprint === '' ? [] : [fingerprint];
+    this.#prefix = [version, ...rules, method, route, scoped ? 'scoped' : 'public'].map(component).join('');
     const named = strategies.map((strategy) =>
       typeof strategy === 'function' ? custom(strategy) : strategy,
     );
@@ -84,8 +97,19 @@ export class KeyBuilder {
     if (url !== originalUrl || url.length > MEMO_URL_LENGTH)
       return this.#makeUrlPart(request, url, originalUrl);
     let part = this.#memo.get(url);
-    if (part === undefined) this.#memo.set(url, (part = this.#makeUrlPart(request, url, originalUrl)));
+    if (part === undefined) {
+      part = this.#makeUrlPart(request, url, originalUrl);
+      this.#made = { url, part };
+    }
     return part;
+  }
+
+  /** The request was a hit: its URL may come again. To be called before another key is built, or nothing happens. */
+  remember({ url }: RequestView): void {
+    const made = this.#made;
+    if (made === undefined) return;
+    this.#made = undefined;
+    if (made.url === url) this.#memo.set(url, made.part);
   }
 
   #makeUrlPart(request: RequestView, url: string, originalUrl: string): string {

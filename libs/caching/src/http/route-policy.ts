@@ -9,6 +9,7 @@ import { checkNames } from '../check-names.js';
 import { checkPolicy, duration } from '../resolve-options.js';
 import type { CacheTags, CacheViewOptions } from '../decorators.js';
 import { callUser, KeyBuilder } from './key-builder.js';
+import { policyFingerprint } from './policy-fingerprint.js';
 import { component, headers, type KeyCoverage, type KeyStrategy, query } from './key-strategy.js';
 import { listOf } from './header-diff.js';
 import { FIELD_NAMES_RULE, isFieldName } from './key-options.js';
@@ -37,6 +38,8 @@ export interface ViewPolicy extends RecordingPolicy {
   readonly uncovered: boolean;
   /** The handler answers through `@Res()`. */
   readonly rawHandler: boolean;
+  /** One fill per key among all instances, rather than one in each. */
+  readonly clusterWide: boolean;
   readonly scope: CacheScope | undefined;
   readonly unless: RequestCallback<boolean> | undefined;
   readonly refresh: RequestCallback<boolean> | undefined;
@@ -67,6 +70,7 @@ const VIEW_FIELDS: Readonly<Record<keyof CacheViewOptions, true>> = {
   filter: true,
   maxEntryBytes: true,
   version: true,
+  coalesce: true,
 };
 
 /** The module's, the controller's and the method's options in one, the latter ones' fields winning. */
@@ -155,6 +159,7 @@ export function compileView(
     route,
     method: httpMethod,
     rawHandler,
+    clusterWide: merged.coalesce === 'cluster',
     coverage,
     keyTexts: strategies.map((strategy) => (typeof strategy === 'function' ? 'custom(…)' : strategy.name)),
     ttl,
@@ -170,6 +175,7 @@ export function compileView(
     key: new KeyBuilder({
       namespace: module.namespace,
       version: component(module.policy.version ?? '') + component(version),
+      fingerprint: policyFingerprint(merged),
       route,
       method: httpMethod,
       scoped: typeof merged.scope === 'function',

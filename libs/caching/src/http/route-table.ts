@@ -49,6 +49,12 @@ export interface RouteSources {
 /** All handlers of the application that the cache has to do with, found from Nest's metadata at bootstrap. */
 export class RouteTable {
   readonly #routes = new Map<unknown, Map<unknown, RoutePolicy>>();
+  #largestEntry = 0;
+
+  /** The largest body that any route stores, in bytes. */
+  get largestEntry(): number {
+    return this.#largestEntry;
+  }
 
   find(controller: unknown, handler: unknown): RoutePolicy | undefined {
     return this.#routes.get(controller)?.get(handler);
@@ -78,7 +84,9 @@ export class RouteTable {
           count === 1 ? controller.name : `${controller.name}#${count}`,
         );
         if (site === undefined) continue;
-        policies.set(controller.prototype[method], new RouteCompiler(sources, wrapper, site).compile());
+        const policy = new RouteCompiler(sources, wrapper, site).compile();
+        policies.set(controller.prototype[method], policy);
+        table.#largestEntry = Math.max(table.#largestEntry, policy.view?.maxEntryBytes ?? 0);
       }
     }
     return table;

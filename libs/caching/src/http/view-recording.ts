@@ -70,6 +70,11 @@ export class ViewRecording {
     return this.fill.ended;
   }
 
+  /** Whether its verdict is told in fields of the response. */
+  get tells(): boolean {
+    return this.policy.debugHeaders;
+  }
+
   get delivery(): StoredResponse['delivery'] | undefined {
     return this.#head?.delivery;
   }
@@ -93,12 +98,13 @@ export class ViewRecording {
     );
   }
 
-  push(chunk: unknown, encoding?: unknown): void {
+  /** @param isOurs nobody else will write to the chunk's memory */
+  push(chunk: unknown, encoding?: unknown, isOurs = false): void {
     if (this.#body === undefined || this.ended || chunk === undefined || chunk === null) return;
     // The framework refuses it, with an error of its own.
     if (typeof chunk !== 'string' && !isUint8Array(chunk)) return this.cut();
     this.#hasBody = true;
-    this.#body.push(chunk, encoding);
+    this.#body.push(chunk, encoding, isOurs);
     if (this.#body.tooLarge) this.#skip('too-large');
   }
 

@@ -71,12 +71,21 @@ export class ViewServer {
   }
 
   #lookup(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
-    return chain(this.cache.lookup(view.key), (found) =>
-      isEntry(found) ? this.#hit(policy, exchange, found) : this.#miss(policy, exchange, view, found),
+    const found = this.cache.lookup(view.key);
+    if (!isPromiseLike(found))
+      return isEntry(found)
+        ? this.#hit(policy, exchange, found)
+        : this.#miss(policy, exchange, view, found, 0);
+    const askedAt = this.clock.now();
+    return found.then((answer) =>
+      isEntry(answer)
+        ? this.#hit(policy, exchange, answer)
+        : this.#miss(policy, exchange, view, answer, this.clock.now() - askedAt),
     );
   }
 
   #hit(policy: ViewPolicy, exchange: Exchange, entry: Entry): Observable<unknown> {
+    policy.key.remember(exchange.request);
     const now = this.clock.now();
     if (this.events.active)
       this.events.emit({ type: 'hit', route: policy.route, ageMs: now - entry.storedAt });
@@ -91,16 +100,18 @@ export class ViewServer {
     exchange: Exchange,
     view: ViewKey,
     start: StampPosition,
+    spent: number,
   ): MaybePromise<Observable<unknown>> {
     if (this.events.active) this.events.emit({ type: 'miss', route: policy.route });
     const tags = policy.tags(exchange.request);
-    if (!isPromiseLike(tags)) return this.#follow(policy, exchange, view, this.cache.join(view, start, tags));
+    if (!isPromiseLike(tags))
+      return this.#follow(policy, exchange, view, this.cache.join(view, start, tags), spent);
     // While the callback was asked, another request may have filled the cache.
     return tags.then((known) =>
-      chain(this.cache.lookup(view.key), (found) =>
+      chain(this.cache.lookup(view.key, spent), (found) =>
         isEntry(found)
           ? this.#hit(policy, exchange, found)
-          : this.#follow(policy, exchange, view, this.cache.join(view, found, known)),
+          : this.#follow(policy, exchange, view, this.cache.join(view, found, known), spent),
       ),
     );
   }
@@ -110,9 +121,15 @@ export class ViewServer {
     exchange: Exchange,
     view: ViewKey,
     ticket: Ticket,
+    spent: number,
     retries = MAX_RETRIES,
   ): Observable<unknown> {
-    if (ticket.role === 'fill') return this.#fill(policy, exchange, ticket.fill, false);
+    if (ticket.role === 'fill') {
+      const { fill } = ticket;
+      return policy.clusterWide && fill.leads
+        ? this.#claim(policy, exchange, fill, spent)
+        : this.#fill(policy, exchange, fill, false);
+    }
     return from(ticket.outcome).pipe(
       mergeMap((outcome) => {
         if (typeof outcome !== 'string') {
@@ -130,11 +147,26 @@ export class ViewServer {
         return flatten(
           chain(policy.tags(exchange.request), (tags) => {
             const next = isAlone ? this.cache.alone(view, tags) : this.cache.rejoin(view, tags);
-            return this.#follow(policy, exchange, view, next, retries - 1);
+            return this.#follow(policy, exchange, view, next, spent, retries - 1);
           }),
         );
       }),
     );
+  }
+
+  /** Waits for its turn among all instances; another may have filled by then. */
+  #claim(policy: ViewPolicy, exchange: Exchange, fill: Fill, spent: number): Observable<unknown> {
+    const claimed = this.cache.claim(fill, spent).then((entry) => {
+      if (entry !== undefined) {
+        if (this.events.active) this.events.emit({ type: 'coalesced', route: policy.route });
+        return this.#deliver(policy, exchange, entry.response, this.#fields(policy, { kind: 'collapsed' }));
+      }
+      if (!exchange.platform.isGone(exchange.response)) return this.#fill(policy, exchange, fill, false);
+      fill.abort();
+      return SENT;
+    });
+    // Nest may have torn this down before its turn came.
+    return flatten(claimed).pipe(tap({ unsubscribe: () => fill.abort() }));
   }
 
   #refresh(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {

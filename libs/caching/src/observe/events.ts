@@ -14,7 +14,8 @@ export type CacheEvent =
   | { readonly type: 'skipped'; readonly route: string; readonly reason: SkipReason }
   /** Neither read nor written. */
   | { readonly type: 'bypassed'; readonly route: string; readonly reason: BypassReason }
-  | { readonly type: 'evicted'; readonly tags: number }
+  /** Not `acknowledged`: a shared store could not be told yet, and will be. */
+  | { readonly type: 'evicted'; readonly tags: number; readonly acknowledged: boolean }
   | { readonly type: 'storeError'; readonly operation: string; readonly error: unknown };
 
 export type CacheListener = (event: CacheEvent) => void;

@@ -1,6 +1,7 @@
 import type { Entry } from '../cache/entry.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
 import type { StampPosition } from '../cache/stamps.js';
+import type { Lease } from './shared-tier.js';
 
 /**
  * Where entries and eviction stamps live. A store in process answers at once, any other with promises.
@@ -31,6 +32,15 @@ export interface CacheStore {
   isCurrent(start: StampPosition, tags: Iterable<string>): boolean;
   /** Where the sequence stands, as far as this process knows. Never waits. */
   readonly position: StampPosition;
+  /**
+   * An eviction that failed was applied in this process all the same and is done again until it succeeds. Default:
+   * false, it is the caller's to repeat.
+   */
+  readonly replaysEvictions?: boolean;
+  /** Asks for the right to fill `key` for all instances, for `life` milliseconds at the most. */
+  lease?(key: string, token: string, life: number): MaybePromise<Lease>;
+  /** Gives it back, or says for `uncacheableFor` milliseconds that the response of `key` can't be shared. */
+  release?(key: string, token: string, uncacheableFor?: number): MaybePromise<void>;
   /** Called once, when the application shuts down. */
   close?(): MaybePromise<void>;
 }

@@ -71,9 +71,13 @@ export class RedisTier implements SharedTier {
         'a redis() that another application uses',
         'one redis() for each',
       );
-    const { namespace, clock, timeout, longestLife, onEviction, onHearing, onError } = host;
+    const { namespace, clock, timeout, longestLife } = host;
     const names = new RedisNames(namespace);
-    const link = createRedisLink(this.#connection, { clock, timeout, onError });
+    const link = createRedisLink(this.#connection, {
+      clock,
+      timeout,
+      onError: (operation, error) => host.onError(operation, error),
+    });
     this.#longestLife = longestLife;
     this.#opened = { link, names, values: new RedisValues(link, names), timeout };
     link.onReady(() => host.onReachable());
@@ -82,9 +86,9 @@ export class RedisTier implements SharedTier {
       names.channel,
       (message) => {
         const heard = parseMessage(message);
-        if (heard !== undefined) onEviction(heard.position, heard.tags);
+        if (heard !== undefined) host.onEviction(heard.position, heard.tags);
       },
-      onHearing,
+      (hears) => host.onHearing(hears),
     );
   }
 
@@ -120,7 +124,7 @@ export class RedisTier implements SharedTier {
       [randomUUID(), this.#life, known?.epoch ?? '', String(known?.n ?? 0), String(MAX_MISSED)],
     );
     const answer = asList(reply).map(String);
-    const [epoch = '', n, floor] = answer.splice(-3).reverse();
+    const [epoch = '', n, floor] = answer.splice(-3).toReversed();
     const stamps: [string, number][] = [];
     // Redis answers with the newest first.
     for (let i = answer.length - 2; i >= 0; i -= 2)
@@ -269,7 +273,7 @@ function parseMessage(
   try {
     const tags: unknown = list === '' ? undefined : JSON.parse(list);
     const isList = Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
-    return { position, tags: isList ? (tags as string[]) : undefined };
+    return { position, tags: isList ? tags : undefined };
   } catch (error) {
     if (error instanceof SyntaxError) return { position, tags: undefined };
     throw error;

@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import type { CacheStore } from '../stores/store.js';
+import type { BackgroundWork } from './background-work.js';
+import type { Clock } from './clock.js';
+import { type Entry, isEntry } from './entry.js';
+import type { StoreGuard } from './guard.js';
+import type { MaybePromise } from './maybe-promise.js';
+import type { StampPosition } from './stamps.js';
+
+/** What whoever asked for a lease has to do: fill with it, fill without it, or take what another has filled. */
+export type Claim = { readonly token: string } | 'without' | Entry;
+
+export interface FillLeaseOptions {
+  readonly store: CacheStore;
+  readonly guard: StoreGuard;
+  readonly clock: Clock;
+  /** How long a lease lasts, and how long others wait for its holder, in milliseconds. */
+  readonly timeout: number;
+  readonly lookup: (key: string, spent: number) => MaybePromise<Entry | StampPosition>;
+  /** Where giving a lease back goes on. */
+  readonly background: BackgroundWork;
+  /** Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** Milliseconds between two looks for what another instance fills: short at first, as most fills are. */
+const WAIT = { shortest: 10, longest: 250, growth: 1.5 } as const;
+
+/**
+ * One fill per key among all instances of a store. A holder that is lost blocks nobody for longer than its lease, a
+ * store that is lost nobody at all.
+ */
+export class FillLease {
+  readonly #options: FillLeaseOptions;
+
+  constructor(options: FillLeaseOptions) {
+    this.#options = options;
+  }
+
+  /** @param spent milliseconds that the same request has waited for the store already; a pause begins a new budget */
+  async claim(key: string, spent: number): Promise<Claim> {
+    const { store, guard, clock, timeout, lookup, random = Math.random } = this.#options;
+    const token = randomUUID();
+    const deadline = clock.now() + timeout;
+    let budgetFrom = clock.now() - spent;
+    let wait: number = WAIT.shortest;
+    for (;;) {
+      const lease = await guard.tolerate(
+        'lease',
+        () => store.lease?.(key, token, timeout) ?? 'uncacheable',
+        () => 'unknown' as const,
+        clock.now() - budgetFrom,
+      );
+      if (lease === 'uncacheable') return 'without';
+      // It may have been granted, the answer late or lost: then the end of the fill gives it back.
+      if (lease === 'unknown') return { token };
+      // Whoever held it before may have filled since the last look, so there is another, also with the lease in hand.
+      const found = await lookup(key, clock.now() - budgetFrom);
+      if (isEntry(found)) {
+        if (lease === 'ours') this.release(key, token);
+        return found;
+      }
+      if (lease === 'ours') return { token };
+      if (clock.now() >= deadline) return 'without';
+      // Jitter, so that those who wait don't all ask at once.
+      await this.#pause(wait * (0.5 + random() / 2));
+      wait = Math.min(wait * WAIT.growth, WAIT.longest);
+      budgetFrom = clock.now();
+    }
+  }
+
+  /** Lets the next one fill, or all of them run their own handlers for `uncacheableFor` milliseconds. */
+  release(key: string, token: string, uncacheableFor?: number): void {
+    const { store, guard, background } = this.#options;
+    // Off the response path: where it fails the lease ends by itself.
+    const released = guard.tolerate(
+      'release',
+      () => store.release?.(key, token, uncacheableFor),
+      () => undefined,
+    );
+    background.add(released);
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(milliseconds, resolve));
+  }
+}

@@ -1,0 +1,110 @@
+import { type CacheStore, memory } from 'nestjs-caching';
+import { describe, expect, it } from 'vitest';
+import { ChaosStore } from '../../libs/caching/src/testing.js';
+import type { Fill } from '../../libs/caching/src/cache/view-cache.js';
+import { response, startEngine } from '../support/engine.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { Gate, turns } from '../support/gate.js';
+
+const STORE_TIMEOUT = 100;
+
+/** A memory store that gives leases, one for each key. */
+function leasing(clock: FakeClock, leases: Map<string, string>): CacheStore {
+  return Object.assign(memory({ clock }), {
+    lease(key: string, token: string) {
+      if (leases.has(key)) return 'theirs' as const;
+      leases.set(key, token);
+      return 'ours' as const;
+    },
+    release(key: string, token: string) {
+      if (leases.get(key) === token) leases.delete(key);
+    },
+  });
+}
+
+function start() {
+  const clock = new FakeClock();
+  const leases = new Map<string, string>();
+  const store = new ChaosStore({ store: leasing(clock, leases) });
+  const engine = startEngine({ store, storeTimeout: STORE_TIMEOUT }, clock);
+  const lead = async (): Promise<Fill> => {
+    const start = await engine.cache.lookup('k');
+    const ticket = engine.cache.join({ route: 'r', key: 'k' }, start as never, []);
+    if (ticket.role !== 'fill') throw new Error('expected a fill');
+    return ticket.fill;
+  };
+  return { ...engine, store, clock, leases, lead };
+}
+
+describe('a lease', () => {
+  it.each(['share', 'abort', 'reject', 'store'] as const)(
+    'is given back when its fill ends: %s',
+    async (end) => {
+      const { cache, leases, lead } = start();
+      const fill = await lead();
+      await cache.claim(fill);
+      expect(leases.size).toBe(1);
+      if (end === 'store') fill.store(response('x'), 1_000);
+      else if (end === 'share') fill.share(response('x'));
+      else fill[end]();
+      await turns();
+      expect(leases.size).toBe(0);
+    },
+  );
+
+  it('is given back too where its grant was answered too late to be waited for', async () => {
+    const { cache, store, clock, leases, lead } = start();
+    const fill = await lead();
+    store.faults.lease = { late: new Gate() };
+    const claiming = cache.claim(fill);
+    await turns();
+    clock.advance(STORE_TIMEOUT);
+    expect(await claiming).toBeUndefined();
+    expect(leases.size).toBe(1);
+    fill.share(response('an error'));
+    await turns();
+    expect(leases.size).toBe(0);
+  });
+
+  it('is given back where its fill ended before it was granted', async () => {
+    const { cache, store, leases, lead } = start();
+    const fill = await lead();
+    const late = new Gate();
+    store.faults.lease = { late };
+    const claiming = cache.claim(fill);
+    fill.abort();
+    late.open();
+    await claiming;
+    await turns();
+    expect(leases.size).toBe(0);
+  });
+});
+
+describe('closing the engine', () => {
+  it('waits until what was filled last is stored, and its lease given back', async () => {
+    const { cache, store, leases, lead } = start();
+    const fill = await lead();
+    await cache.claim(fill);
+    const late = new Gate();
+    store.faults.set = { late };
+    fill.store(response('x'), 1_000);
+    let isClosed = false;
+    const closing = cache.close().then(() => (isClosed = true));
+    await turns();
+    expect([isClosed, leases.size]).toEqual([false, 1]);
+    late.open();
+    await closing;
+    expect(leases.size).toBe(0);
+  });
+
+  it('does not wait for ever for a store that is silent, by a clock that stands still', async () => {
+    const { cache, store, lead } = start();
+    const fill = await lead();
+    store.faults.set = 'hang';
+    fill.store(response('x'), 1_000);
+    const begin = performance.now();
+    await cache.close();
+    expect(performance.now() - begin).toBeLessThan(2 * STORE_TIMEOUT + 500);
+    expect(store.calls).toContain('set');
+  });
+});
