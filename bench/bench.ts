@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Plan, readPlan, USAGE } from './arguments.js';
+import type { Size } from './bodies.js';
 import { Cell } from './cell.js';
 import { CONNECTIONS } from './load.js';
 import { findPins, pin, type Pins } from './pinning.js';
@@ -15,7 +16,9 @@ async function main(): Promise<number> {
   if (pins !== undefined) pin(process.pid, pins.load);
   print(conditions(plan, pins));
   const cells: Cell[] = [];
-  for (const platform of plan.platforms) cells.push(...(await measure(plan, platform, pins)));
+  for (const platform of plan.platforms) {
+    for (const size of plan.sizes) cells.push(...(await measure(plan, platform, size, pins)));
+  }
   return conclude(plan, new Report(cells));
 }
 
@@ -33,8 +36,11 @@ function conditions(plan: Plan, pins: Pins | undefined): string {
   );
 }
 
-/** All rows of a platform side by side: each has its process, and each round measures every one of them. */
-async function measure(plan: Plan, platform: Platform, pins: Pins | undefined): Promise<Cell[]> {
+/**
+ * All rows of a platform side by side: each has its process, and each round measures every one of them. One size
+ * after the other: a store full of 1 KB bodies has to drop several for each of 10 KB.
+ */
+async function measure(plan: Plan, platform: Platform, size: Size, pins: Pins | undefined): Promise<Cell[]> {
   const servers: ServerProcess[] = [];
   const cells: Cell[] = [];
   try {
@@ -51,11 +57,11 @@ async function measure(plan: Plan, platform: Platform, pins: Pins | undefined): 
         profile: plan.profile,
       });
       servers.push(server);
-      for (const size of plan.sizes) cells.push(new Cell(row, platform, size, server));
+      cells.push(new Cell(row, platform, size, server));
     }
     for (const cell of cells) await cell.warmUp(plan.seconds);
     for (let round = 0; round < plan.rounds; round++) {
-      progress(`${platform}: round ${round + 1} of ${plan.rounds}`);
+      progress(`${platform}, ${size} KB: round ${round + 1} of ${plan.rounds}`);
       // Forwards and backwards in turns, so that a drift of the machine favours nobody.
       for (const cell of round % 2 === 0 ? cells : cells.toReversed()) await cell.run();
     }

@@ -104,7 +104,7 @@ class Filled {
     this.store = memory({ maxBytes, maxEntries: count });
     this.cache = new ViewCache({
       store: this.store,
-      clock: { now: () => Date.now(), after: (delay, task) => void setTimeout(task, delay).unref() },
+      clock: { now: () => Date.now(), after: (delay, task) => void setTimeout(() => task(), delay).unref() },
       events: new CacheEvents((error) => process.stderr.write(`${String(error)}\n`)),
       storeTimeout: 100,
       coalesceTimeout: 30_000,

@@ -13,6 +13,8 @@ const fills = new WeakMap<object, Fill>();
 /** The fill that a piece of code runs for. Only kept where somebody injected `CacheContext`: it slows down promises. */
 const currentFill = new AsyncLocalStorage<Fill>();
 let isInjected = false;
+/** Whether any handler takes its context as a parameter: only then are fills kept by their requests. */
+let isParameter = false;
 
 /** Runs a handler so that its `CacheContext` finds its fill. */
 export function withFill(
@@ -20,7 +22,7 @@ export function withFill(
   fill: Fill,
   handle: () => Observable<unknown>,
 ): Observable<unknown> {
-  fills.set(request.raw ?? request, fill);
+  if (isParameter) fills.set(request.raw ?? request, fill);
   if (!isInjected) return handle();
   // Subscribed to in there as well: an Observable that a handler returns does its work then.
   return new Observable((subscriber) => currentFill.run(fill, () => handle().subscribe(subscriber)));
@@ -114,7 +116,10 @@ interface CacheContextConstructor {
 
 /** One name for both uses: called it is the parameter decorator, as a token or with `new` it is the provider. */
 export const CacheContext: CacheContextConstructor = new Proxy(InjectedContext, {
-  apply: () => contextDecorator(),
+  apply: () => {
+    isParameter = true;
+    return contextDecorator();
+  },
 }) as unknown as CacheContextConstructor;
 
 // Of the proxy, as Nest reads the metadata of the very object that is provided. Transient, so that it is constructed

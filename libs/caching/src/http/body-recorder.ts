@@ -14,13 +14,19 @@ export class BodyRecorder {
     return this.#length;
   }
 
-  /** Chunks are copied at once: whoever wrote one may reuse its memory. */
-  push(chunk: unknown, encoding?: unknown): void {
-    if (this.#tooLarge || chunk === undefined || chunk === null) return;
+  /**
+   * Chunks are copied at once: whoever wrote one may reuse its memory. Not where it is `isOurs`: nobody else will
+   * write to it.
+   */
+  push(chunk: string | Uint8Array, encoding?: unknown, isOurs = false): void {
+    if (this.#tooLarge) return;
+    const room = this.limit - this.#length;
     const bytes =
       typeof chunk === 'string'
-        ? encode(chunk, encoding, this.limit - this.#length)
-        : copy(chunk as Uint8Array, this.limit - this.#length);
+        ? encode(chunk, encoding, room)
+        : isOurs && isWhole(chunk) && chunk.length <= room
+          ? chunk
+          : copy(chunk, room);
     if (bytes === undefined) {
       this.#tooLarge = true;
       this.#chunks = [];
@@ -42,6 +48,11 @@ export class BodyRecorder {
     }
     return whole;
   }
+}
+
+/** Whether it has its memory for itself: a slice of Buffer's pool would keep all of that alive. */
+function isWhole(chunk: Uint8Array): boolean {
+  return chunk.buffer.byteLength === chunk.length;
 }
 
 // `allocUnsafeSlow`, as a slice of Buffer's pool would keep 8 KB alive for each small body.

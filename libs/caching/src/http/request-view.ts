@@ -2,6 +2,8 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 /** What Express and Fastify requests have in common, as far as the cache reads it. */
 export interface FrameworkRequest {
+  /** Express' application. */
+  readonly app?: unknown;
   readonly raw?: IncomingMessage;
   readonly method?: string | undefined;
   readonly url?: string | undefined;
@@ -83,7 +85,9 @@ export class RequestView {
   /** What the application's authentication put on the request: `req.user`. */
   // oxlint-disable-next-line typescript/no-explicit-any -- the application's own type
   get user(): any {
-    return this.raw.user ?? this.#node.user;
+    const { raw } = this;
+    // On Express both are one, and to find that there is none is dear.
+    return raw === this.#node ? raw.user : (raw.user ?? this.#node.user);
   }
 
   // oxlint-disable-next-line typescript/no-explicit-any -- the application's own type

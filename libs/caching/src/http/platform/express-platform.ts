@@ -1,29 +1,28 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { StoredResponse } from '../../cache/entry.js';
 import type { VerdictFields } from '../cache-headers.js';
-import type { HeaderBag } from '../header-diff.js';
 import type { FrameworkRequest } from '../request-view.js';
 import type { ViewRecording } from '../view-recording.js';
+import type { WriteHeadParameters } from './head.js';
 import {
-  onHeadComplete,
-  parseWriteHead,
-  readHead,
-  type WriteHeadArguments,
-  type WriteHeadParameters,
-} from './head.js';
-import {
-  attachRecording,
-  closeRecording,
   type FrameworkResponse,
-  hideConditionals,
   type HttpPlatform,
   endWithBody,
   putHead,
+  type Recorded,
   type RecordOptions,
+  setNodeFields,
 } from './platform.js';
+import {
+  type End,
+  type ExpressRequest,
+  isNotModified,
+  RecordedResponse,
+  sendNotModified,
+  type Write,
+  type WriteHead,
+} from './recorded-response.js';
 import { replaceMethod } from './replace-method.js';
-
-type ExpressRequest = IncomingMessage & FrameworkRequest & { readonly fresh?: boolean };
 
 /**
  * Express writes to node's response directly, so that is where its responses are recorded: outside `compression`
@@ -40,11 +39,12 @@ export class ExpressPlatform implements HttpPlatform {
     return this.node(response).req.socket.destroyed;
   }
 
+  recorded(response: FrameworkResponse): Recorded | undefined {
+    return recordings.get(response);
+  }
+
   setFields(response: FrameworkResponse, fields: VerdictFields): void {
-    const res = this.node(response);
-    if (res.headersSent) return;
-    for (let at = 0; at < fields.length; at += 2)
-      res.setHeader(fields[at] as string, fields[at + 1] as string);
+    setNodeFields(this.node(response), fields);
   }
 
   send(
@@ -63,87 +63,93 @@ export class ExpressPlatform implements HttpPlatform {
   record(request: FrameworkRequest, response: FrameworkResponse, options: RecordOptions): ViewRecording {
     const res = this.node(response);
     const recording = options.recording(res.getHeaders());
-    attachRecording(response, recording);
-    const restoreConditionals = hideConditionals(request.headers);
-    const { write, end, writeHead } = res;
-
-    const open = (head?: WriteHeadArguments): void => {
-      restoreConditionals();
-      recording.open(readHead(res, head, 'framework'));
-    };
-    const lateField = (name: string): HeaderBag[string] => res.getHeader(name);
-    // A session adds its cookie at the last moment; it changes the verdict.
-    onHeadComplete(res, () => {
-      if (recording.noteLate(lateField)) this.setFields(res, recording.fields());
-    });
-    const settle = (): void => {
-      recording.noteLate(lateField);
-      recording.settle();
-    };
-
-    const recordHead = (...args: WriteHeadParameters): ServerResponse => {
-      if (!recording.opened) {
-        open(parseWriteHead(args));
-        this.setFields(res, recording.fields());
-      }
-      writeHead.apply(res, args as never);
-      // The head of a body that middleware held back: see `end`.
-      if (recording.closed) settle();
-      return res;
-    };
-
-    const recordWrite = (...args: Parameters<typeof write>): boolean => {
-      if (!recording.opened) {
-        open();
-        this.setFields(res, recording.fields());
-      }
-      recording.push(args[0], args[1]);
-      return write.apply(res, args);
-    };
-
-    const recordEnd = (...args: Parameters<typeof end>): ServerResponse => {
-      if (recording.closed || recording.ended) return end.apply(res, args);
-      const [chunk, encoding] = args as unknown[];
-      const isWhole = !recording.opened;
-      if (isWhole) open();
-      if (typeof chunk !== 'function') recording.push(chunk, encoding);
-      try {
-        closeRecording(response, recording);
-      } finally {
-        if (isWhole) this.setFields(res, recording.fields());
-      }
-      if (isWhole && isNotModified(request as ExpressRequest)) sendNotModified(res, end);
-      else end.apply(res, args);
-      // Middleware may hold the end back, e.g. until its session is saved, and set a cookie then. Where the client
-      // has left, no head will be sent.
-      if (res.headersSent || res.destroyed) settle();
-      return res;
-    };
-
-    replaceMethod(res, 'writeHead', recordHead);
-    replaceMethod(res, 'write', recordWrite as typeof write);
-    replaceMethod(res, 'end', recordEnd as typeof end);
-
-    res.once('close', () => {
-      restoreConditionals();
-      // A handler that still runs may finish and be stored; a body that was cut, or a handler that writes by
-      // itself, won't.
-      if (recording.opened || options.rawHandler) recording.fail();
-    });
+    const byPrototype = isWatched(res, request as ExpressRequest);
+    const recorded = new RecordedResponse(
+      res,
+      request as ExpressRequest,
+      recording,
+      options.rawHandler,
+      byPrototype,
+    );
+    recordings.set(res, recorded);
+    if (!byPrototype) watchResponse(res, recorded);
+    res.on('close', onClose);
     return recording;
   }
 }
 
-/** Express' own test of `If-None-Match` and `If-Modified-Since` against the response's headers and status. */
-function isNotModified(request: ExpressRequest): boolean {
-  const { headers } = request;
-  if (headers['if-none-match'] === undefined && headers['if-modified-since'] === undefined) return false;
-  return request.fresh === true;
+/**
+ * Beside the responses rather than on them: on Express each response has a hidden class of its own, so each property
+ * that is added to one makes a new class, and all that V8 knew of the response has to be looked up again.
+ */
+const recordings = new WeakMap<FrameworkResponse, RecordedResponse>();
+
+function onClose(this: ServerResponse): void {
+  const recorded = recordings.get(this);
+  if (recorded === undefined) return;
+  recorded.closed();
+  // The client has left, and the handler still runs.
+  if (!recorded.recording.ended) return;
+  // V8's collector of young objects takes a weak map's values for reachable: left in there, each response, with all
+  // that belongs to its request, would become an old object first.
+  recordings.delete(this);
 }
 
-/** As `res.send` does it. */
-function sendNotModified(res: ServerResponse, end = res.end): void {
-  res.statusCode = 304;
-  for (const name of ['Content-Type', 'Content-Length', 'Transfer-Encoding']) res.removeHeader(name);
-  end.call(res, undefined, 'utf8');
+const WATCHED = Symbol('nestjs-caching.watched');
+
+/** The prototype that an Express application gives to its responses. */
+type ResponsePrototype = Pick<ServerResponse, 'write' | 'end'> & {
+  writeHead: WriteHead;
+  [WATCHED]?: ResponsePrototype;
+};
+
+/**
+ * Whether all that is written to a response goes through methods of ours on its application's prototype of responses.
+ * Not where middleware has put methods of its own in front of these.
+ */
+function isWatched(res: ServerResponse, request: ExpressRequest): boolean {
+  const prototype = Object.getPrototypeOf(res) as ResponsePrototype;
+  if (!Object.hasOwn(prototype, WATCHED)) {
+    // Only what belongs to one application: not what all of the process share.
+    if (prototype !== (request.app as { readonly response?: unknown } | undefined)?.response) return false;
+    watchPrototype(prototype);
+  }
+  const ours = prototype[WATCHED];
+  return (
+    ours !== undefined &&
+    res.write === ours.write &&
+    res.end === ours.end &&
+    (res.writeHead as unknown) === ours.writeHead
+  );
+}
+
+/** Records what is written to those of an application's responses that are being recorded. */
+function watchPrototype(prototype: ResponsePrototype): void {
+  const { write, end, writeHead } = prototype;
+  const recordedBy = (res: ServerResponse): RecordedResponse | undefined => {
+    const recorded = recordings.get(res);
+    return recorded?.byPrototype === true ? recorded : undefined;
+  };
+  prototype.write = function (this: ServerResponse, ...args: Parameters<Write>) {
+    const recorded = recordedBy(this);
+    return recorded === undefined ? write.apply(this, args) : recorded.write(write, args);
+  } as Write;
+  prototype.end = function (this: ServerResponse, ...args: Parameters<End>) {
+    const recorded = recordedBy(this);
+    return recorded === undefined ? end.apply(this, args) : recorded.end(end, args);
+  } as End;
+  prototype.writeHead = function (...args) {
+    const recorded = recordedBy(this);
+    return recorded === undefined ? writeHead.apply(this, args) : recorded.writeHead(writeHead, args);
+  };
+  prototype[WATCHED] = { write: prototype.write, end: prototype.end, writeHead: prototype.writeHead };
+}
+
+/** The same for one response, in front of the methods that it has of its own. */
+function watchResponse(res: ServerResponse, recorded: RecordedResponse): void {
+  const { write, end } = res;
+  const writeHead = res.writeHead as unknown as WriteHead;
+  replaceMethod(res, 'writeHead', (...args: WriteHeadParameters) => recorded.writeHead(writeHead, args));
+  replaceMethod(res, 'write', ((...args: Parameters<Write>) => recorded.write(write, args)) as Write);
+  replaceMethod(res, 'end', ((...args: Parameters<End>) => recorded.end(end, args)) as End);
 }

@@ -3,6 +3,7 @@ import type { ReadableStream } from 'node:stream/web';
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { StoredResponse } from '../../cache/entry.js';
 import type { VerdictFields } from '../cache-headers.js';
+import type { HeaderBag } from '../header-diff.js';
 import type { FrameworkRequest } from '../request-view.js';
 import type { ViewRecording } from '../view-recording.js';
 import {
@@ -14,15 +15,17 @@ import {
   type WriteHeadParameters,
 } from './head.js';
 import {
-  attachRecording,
   closeRecording,
   type FrameworkResponse,
+  type Hidden,
   hideConditionals,
   type HttpPlatform,
   endWithBody,
   joinMembers,
   putHead,
+  type Recorded,
   type RecordOptions,
+  showConditionals,
 } from './platform.js';
 import { replaceMethod } from './replace-method.js';
 
@@ -50,9 +53,10 @@ export interface FastifyInstance {
   addHook(name: 'onSend', hook: OnSend): unknown;
 }
 
-interface Recorded {
-  readonly recording: ViewRecording;
-  readonly restoreConditionals: () => void;
+interface RecordedReply extends Recorded {
+  readonly request: FrameworkRequest;
+  readonly rawHandler: boolean;
+  hidden: Hidden;
 }
 
 type WebBody = ConstructorParameters<typeof Response>[0];
@@ -60,7 +64,7 @@ type WebBody = ConstructorParameters<typeof Response>[0];
 const RECORDED = Symbol('nestjs-caching.recorded');
 const WITHOUT_TYPE = Symbol('nestjs-caching.without-type');
 
-type Marked = ServerResponse & { [RECORDED]?: Recorded; [WITHOUT_TYPE]?: true };
+type Marked = ServerResponse & { [RECORDED]?: RecordedReply; [WITHOUT_TYPE]?: true };
 
 /**
  * Fastify hands every reply to its `onSend` hooks. Ours is the first of them, added before the application's own,
@@ -111,17 +115,35 @@ export class FastifyPlatform implements HttpPlatform {
     const reply = response as Reply;
     const raw = reply.raw as Marked;
     const recording = options.recording(reply.getHeaders());
-    attachRecording(response, recording);
-    const restoreConditionals = hideConditionals(request.headers);
-    raw[RECORDED] = { recording, restoreConditionals };
+    raw[RECORDED] = {
+      recording,
+      replying: false,
+      request,
+      rawHandler: options.rawHandler,
+      hidden: hideConditionals(request.headers),
+    };
     watchHead(raw, recording);
     if (options.rawHandler) watchRawBody(raw, recording);
-    raw.once('close', () => {
-      restoreConditionals();
-      if (recording.opened || options.rawHandler) recording.fail();
-    });
+    raw.on('close', onClose);
     return recording;
   }
+
+  recorded(response: FrameworkResponse): Recorded | undefined {
+    return ((response as Reply).raw as Marked)[RECORDED];
+  }
+}
+
+function onClose(this: ServerResponse): void {
+  const recorded = (this as Marked)[RECORDED];
+  if (recorded === undefined) return;
+  show(recorded);
+  if (recorded.recording.opened || recorded.rawHandler) recorded.recording.fail();
+}
+
+function show(recorded: RecordedReply): void {
+  if (recorded.hidden === undefined) return;
+  showConditionals(recorded.request.headers, recorded.hidden);
+  recorded.hidden = undefined;
 }
 
 function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?: unknown) => void): void {
@@ -135,7 +157,7 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
     return;
   }
   const { recording } = recorded;
-  recorded.restoreConditionals();
+  show(recorded);
   // Fastify takes status, fields and body of a web Response only after the hooks.
   const answer = payload instanceof Response && !payload.bodyUsed ? payload : undefined;
   const own = reply.getHeaders();
@@ -166,22 +188,29 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
 /** The head is the last moment at which later hooks' cookies show and the verdict can be told. */
 function watchHead(raw: ServerResponse, recording: ViewRecording): void {
   const { writeHead } = raw;
-  const addFields = (): void => {
+  const lateField = (name: string): HeaderBag[string] => raw.getHeader(name);
+  const tell = (): void => {
     const fields = recording.fields();
     for (let at = 0; at < fields.length; at += 2)
       raw.setHeader((fields[at] as string).toLowerCase(), fields[at + 1] as string);
   };
   // Express middleware on Fastify adds its cookie inside `writeHead`.
-  onHeadComplete(raw, () => {
-    if (recording.noteLate((name) => raw.getHeader(name))) addFields();
-  });
+  if (recording.tells) {
+    onHeadComplete(raw, () => {
+      if (recording.noteLate(lateField)) tell();
+    });
+  }
   replaceMethod(raw, 'writeHead', (...args: WriteHeadParameters) => {
-    const given = parseWriteHead(args);
-    if (!recording.opened && !recording.ended) recording.open(readHead(raw, given, 'raw'));
-    recording.noteLate((name) => givenField(given, name) ?? raw.getHeader(name));
-    addFields();
+    if (!recording.ended) {
+      if (!recording.opened) recording.open(readHead(raw, parseWriteHead(args), 'raw'));
+      recording.noteLate((name) => givenField(args, name) ?? raw.getHeader(name));
+    }
+    if (recording.tells) tell();
     writeHead.apply(raw, args as never);
-    if (recording.closed) recording.settle();
+    if (recording.closed && !recording.ended) {
+      recording.noteLate(lateField);
+      recording.settle();
+    }
     return raw;
   });
 }
@@ -203,7 +232,7 @@ function watchRawBody(raw: ServerResponse, recording: ViewRecording): void {
     if (recording.delivery === 'raw' && !recording.closed) {
       const [chunk, encoding] = args as unknown[];
       if (typeof chunk !== 'function') recording.push(chunk, encoding);
-      closeRecording(undefined, recording);
+      closeRecording(recording, false);
     }
     end.apply(raw, args);
     recording.settle();
@@ -239,7 +268,7 @@ function teeInto(recording: ViewRecording, source: Readable, raw: ServerResponse
       next(null, chunk);
     },
     flush(next) {
-      closeRecording(undefined, recording);
+      closeRecording(recording, false);
       // Until the head has left, a later hook may still set a cookie: then `watchHead` settles.
       if (raw.headersSent) recording.settle();
       next();

@@ -32,8 +32,19 @@ function pairs(list: readonly unknown[]): (readonly [string, HeaderBag[string]])
 }
 
 /** The value of a field in what was given to `writeHead`. */
-export function givenField({ headers }: WriteHeadArguments, field: string): HeaderBag[string] {
-  return headers.find(([name]) => name.toLowerCase() === field)?.[1];
+export function givenField(args: WriteHeadParameters, field: string): HeaderBag[string] {
+  const [, reasonOrHeaders, headers] = args;
+  const given = typeof reasonOrHeaders === 'string' ? headers : (headers ?? reasonOrHeaders);
+  if (given === undefined || given === null) return undefined;
+  if (Array.isArray(given)) return pairs(given).find(([name]) => isField(name, field))?.[1];
+  for (const name in given) {
+    if (isField(name, field)) return (given as Record<string, HeaderBag[string]>)[name];
+  }
+  return undefined;
+}
+
+function isField(name: string, field: string): boolean {
+  return name === field || (name.length === field.length && name.toLowerCase() === field);
 }
 
 /** The head as node will send it. */
@@ -42,10 +53,19 @@ export function readHead(
   given: WriteHeadArguments | undefined,
   delivery: RecordedHead['delivery'],
 ): RecordedHead {
+  if (given === undefined || given.headers.length === 0) {
+    return {
+      status: given?.status ?? res.statusCode,
+      statusMessage: given?.statusMessage ?? reasonOf(res),
+      headers: res.getHeaders(),
+      names: wireNames(res),
+      delivery,
+    };
+  }
   const headers: Record<string, HeaderBag[string]> = { ...res.getHeaders() };
   const names = new Map(wireNames(res).map((name) => [name.toLowerCase(), name]));
   const repeated = new Set<string>();
-  for (const [name, value] of given?.headers ?? []) {
+  for (const [name, value] of given.headers) {
     const field = name.toLowerCase();
     // A list may name a field several times, and all of them are sent.
     headers[field] = repeated.has(field) ? [headers[field], value].flat().map(String) : value;
@@ -53,20 +73,20 @@ export function readHead(
     names.set(field, name);
   }
   return {
-    status: given?.status ?? res.statusCode,
-    statusMessage: given?.statusMessage ?? reasonOf(res),
+    status: given.status,
+    statusMessage: given.statusMessage ?? reasonOf(res),
     headers,
     names: [...names.values()],
     delivery,
   };
 }
 
-/** Names of a response's fields as they will be on the wire. Node has this for all messages, its types don't say so. */
 /** The reason phrase that the handler chose; HTTP/2 has none. */
 export function reasonOf(res: ServerResponse): string | undefined {
   return res.req.httpVersionMajor < 2 && res.statusMessage ? res.statusMessage : undefined;
 }
 
+/** Names of a response's fields as they will be on the wire. Node has this for all messages, its types don't say so. */
 function wireNames(response: ServerResponse): string[] {
   // HTTP/2 has lower-case names only, and no such method.
   const { getRawHeaderNames } = response as ServerResponse & { getRawHeaderNames?: () => string[] };

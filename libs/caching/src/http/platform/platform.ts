@@ -45,6 +45,18 @@ export interface HttpPlatform {
   node(response: FrameworkResponse): ServerResponse;
   /** Whether the client has left. */
   isGone(response: FrameworkResponse): boolean;
+  /** What is being recorded of a response, if anything. */
+  recorded(response: FrameworkResponse): Recorded | undefined;
+}
+
+/** A response that is being recorded. */
+export interface Recorded {
+  readonly recording: ViewRecording;
+  /**
+   * Nest is sending a reply right now, and catches what is thrown: `'value'` where the framework makes the body out
+   * of an object, so that nobody else has its bytes.
+   */
+  replying: false | 'value' | 'bytes';
 }
 
 /** A stored response that waits for Nest to reply. */
@@ -75,24 +87,9 @@ export function armReplay(
   replays.set(response, { request, stored, fields });
 }
 
-interface Recorded {
-  readonly recording: ViewRecording;
-  /** Nest is sending a reply right now, and catches what is thrown. */
-  isReplying: boolean;
-}
-
-const recorded = new WeakMap<FrameworkResponse, Recorded>();
-
-/** Lets `wrapAdapter` find the recording of a response. */
-export function attachRecording(response: FrameworkResponse, recording: ViewRecording): void {
-  recorded.set(response, { recording, isReplying: false });
-}
-
 /** A stream that fails is ended by Nest as if it were complete; the recording has to know before that. */
-function watchStream(response: FrameworkResponse, body: unknown): void {
-  const recording = body instanceof StreamableFile ? recorded.get(response)?.recording : undefined;
-  if (recording === undefined) return;
-  const stream = (body as StreamableFile).getStream();
+function watchStream(recording: ViewRecording, body: StreamableFile): void {
+  const stream = body.getStream();
   if (stream.errored) recording.cut();
   stream.once('error', () => recording.cut());
   // Nest destroys it where the client has left, maybe before the first byte.
@@ -106,11 +103,11 @@ function watchStream(response: FrameworkResponse, body: unknown): void {
  * exception filters answer; where the handler writes by itself, or a stream ends, nobody would catch it and the
  * process would end: there it is logged.
  */
-export function closeRecording(response: FrameworkResponse | undefined, recording: ViewRecording): void {
+export function closeRecording(recording: ViewRecording, isReplying: boolean): void {
   try {
     recording.close();
   } catch (error) {
-    if (response !== undefined && recorded.get(response)?.isReplying) throw error;
+    if (isReplying) throw error;
     new Logger('CachingModule').error(error);
   }
 }
@@ -126,42 +123,67 @@ export function wrapAdapter(adapter: ReplyingAdapter & { [WRAPPED]?: true }, pla
     platform.send(replay.request, response, replay.stored, replay.fields);
     return true;
   };
-  const sending = <T>(response: FrameworkResponse, send: () => T): T => {
-    const current = recorded.get(response);
-    if (current === undefined) return send();
-    current.isReplying = true;
-    try {
-      return send();
-    } finally {
-      current.isReplying = false;
-    }
-  };
   const { reply, render, redirect } = adapter;
   adapter.reply = (response, body, status) => {
     if (replayed(response)) return undefined;
-    watchStream(response, body);
-    return sending(response, () => reply.call(adapter, response, body, status));
+    const recorded = platform.recorded(response);
+    if (recorded === undefined) return reply.call(adapter, response, body, status);
+    if (body instanceof StreamableFile) watchStream(recorded.recording, body);
+    recorded.replying = isValue(body) ? 'value' : 'bytes';
+    try {
+      return reply.call(adapter, response, body, status);
+    } finally {
+      recorded.replying = false;
+    }
   };
   adapter.render = (response, view, options) =>
     replayed(response) ? undefined : render.call(adapter, response, view, options);
-  adapter.redirect = (response, status, url) =>
-    replayed(response) ? undefined : sending(response, () => redirect.call(adapter, response, status, url));
+  adapter.redirect = (response, status, url) => {
+    if (replayed(response)) return undefined;
+    const recorded = platform.recorded(response);
+    if (recorded === undefined) return redirect.call(adapter, response, status, url);
+    recorded.replying = 'bytes';
+    try {
+      return redirect.call(adapter, response, status, url);
+    } finally {
+      recorded.replying = false;
+    }
+  };
+}
+
+/** What a framework serialises. */
+function isValue(body: unknown): boolean {
+  return (
+    typeof body === 'object' &&
+    body !== null &&
+    !ArrayBuffer.isView(body) &&
+    !(body instanceof StreamableFile)
+  );
 }
 
 const CONDITIONAL = ['if-none-match', 'if-modified-since', 'if-range', 'range'] as const;
 
+/** Conditional and range headers of a request, hidden from its handler. */
+export type Hidden = readonly (readonly [name: string, value: string])[] | undefined;
+
 /**
  * Hides conditional and range headers while a fill runs, so that what is recorded is the whole response and not
- * a 304, a 412 or a part of it. The returned function puts them back.
+ * a 304, a 412 or a part of it. `showConditionals` puts them back.
  */
-export function hideConditionals(headers: FrameworkRequest['headers']): () => void {
-  const hidden = CONDITIONAL.filter((name) => headers[name] !== undefined).map(
-    (name) => [name, headers[name]] as const,
-  );
-  for (const [name] of hidden) delete headers[name];
-  return () => {
-    for (const [name, value] of hidden) headers[name] = value as string;
-  };
+export function hideConditionals(headers: FrameworkRequest['headers']): Hidden {
+  let hidden: [string, string][] | undefined;
+  for (const name of CONDITIONAL) {
+    const value = headers[name];
+    if (value === undefined) continue;
+    (hidden ??= []).push([name, value as string]);
+    delete headers[name];
+  }
+  return hidden;
+}
+
+export function showConditionals(headers: FrameworkRequest['headers'], hidden: Hidden): void {
+  if (hidden === undefined) return;
+  for (const [name, value] of hidden) headers[name] = value;
 }
 
 /** Adds a handler's members of a list field to those that middleware has begun with, in lines as the handler had them. */
@@ -172,6 +194,12 @@ export function joinMembers(
   if (present === undefined) return typeof added === 'string' ? added : [...added];
   if (typeof added === 'string' && !Array.isArray(present)) return `${String(present)}, ${added}`;
   return [present, added].flat().map(String);
+}
+
+/** Adds fields to a response whose head has not left yet. */
+export function setNodeFields(res: ServerResponse, fields: VerdictFields): void {
+  if (fields.length === 0 || res.headersSent) return;
+  for (let at = 0; at < fields.length; at += 2) res.setHeader(fields[at] as string, fields[at + 1] as string);
 }
 
 /** Puts what is stored of a response's head onto node's response. */
