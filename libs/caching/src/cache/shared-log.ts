@@ -70,9 +70,15 @@ export class SharedLog {
     const known = this.#log?.position;
     if (this.#log === undefined || known?.epoch !== position.epoch) {
       const { epoch, n } = position;
-      this.#log = new EvictionLog({ clock: this.#clock, epoch, floor });
+      // Others' entries may live for any time: stamps go by their number only.
+      this.#log = new EvictionLog({
+        clock: this.#clock,
+        epoch,
+        floor,
+        longestLife: Number.POSITIVE_INFINITY,
+      });
       this.#log.advance(n, stamps);
-      this.#releaseKnown();
+      this.#releaseKnown(true);
       return 'everything';
     }
     if (isSamePosition(position, known) || position.n < known.n) return [];
@@ -103,12 +109,13 @@ export class SharedLog {
     return heard;
   }
 
-  #releaseKnown(): void {
+  /** @param isNewEpoch whether what was acknowledged in others has ended with them */
+  #releaseKnown(isNewEpoch = false): void {
     if (this.#acknowledged.length === 0) return;
     const epoch = this.#log?.position.epoch;
     this.#acknowledged = this.#acknowledged.filter(({ position, tags }) => {
-      // Of another epoch: either it has ended, or it is yet to be heard of, and then nothing else counts as current.
-      if (!this.covers(position) && position.epoch === epoch) return true;
+      const hasEnded = isNewEpoch && position.epoch !== epoch;
+      if (!hasEnded && !this.covers(position)) return true;
       this.release(tags);
       return false;
     });

@@ -90,11 +90,16 @@ export class SingleFlight {
 
   /**
    * The flight to wait for; `'full'` where too many wait already; nothing where the caller should lead. A flight
-   * that lost against an eviction, or passed its deadline, takes no one aboard.
+   * that lost against an eviction, or passed its deadline, takes no one aboard, nor does one that had started by `after`.
    */
-  find(key: string): Flight | 'full' | undefined {
+  find(key: string, after = Number.NEGATIVE_INFINITY): Flight | 'full' | undefined {
     const flight = this.#flights.get(key);
-    if (flight === undefined || this.#isOver(flight) || !this.options.isCurrent(flight.start, flight.tags)) {
+    if (
+      flight === undefined ||
+      flight.startedAt <= after ||
+      this.#isOver(flight) ||
+      !this.options.isCurrent(flight.start, flight.tags)
+    ) {
       return undefined;
     }
     return flight.waiters < this.options.maxWaiters ? flight : 'full';

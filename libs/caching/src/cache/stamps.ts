@@ -10,6 +10,8 @@ export interface StampPosition {
   readonly n: number;
   /** Where the sequence that this process shares with others stood, as far as it knew. */
   readonly shared?: StampPosition;
+  /** The store could not be asked: only fills that started after this time, in milliseconds, may be joined. */
+  readonly joinsAfter?: number;
 }
 
 /** Whether no eviction lies between the two. */
@@ -21,6 +23,8 @@ export interface EvictionLogOptions {
   readonly clock: Clock;
   /** How many tags' stamps are kept at the most. Default 100,000. */
   readonly maxTags?: number;
+  /** For how long a stamp can matter, in milliseconds: grows with `expectLife`. Default a minute. */
+  readonly longestLife?: number;
   /** Default: a new one. */
   readonly epoch?: string;
   /** Where the sequence stands already. Default 0. */
@@ -40,16 +44,24 @@ export interface EvictionLogOptions {
 export class EvictionLog {
   readonly #clock: Clock;
   /** For how long a stamp can matter: the longest life that any entry was given, in milliseconds. */
-  #longestLife = 60_000;
+  #longestLife: number;
   readonly #maxTags: number;
   /** In the order of their stamps, oldest first, as each eviction moves its tags to the end. */
   readonly #stamps = new Map<string, { readonly n: number; readonly at: number }>();
   #floor: number;
   #position: StampPosition;
 
-  constructor({ clock, maxTags = 100_000, epoch = randomUUID(), n = 0, floor = 0 }: EvictionLogOptions) {
+  constructor({
+    clock,
+    maxTags = 100_000,
+    longestLife = 60_000,
+    epoch = randomUUID(),
+    n = 0,
+    floor = 0,
+  }: EvictionLogOptions) {
     this.#clock = clock;
     this.#maxTags = maxTags;
+    this.#longestLife = longestLife;
     this.#floor = floor;
     this.#position = { epoch, n };
   }

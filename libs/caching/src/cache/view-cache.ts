@@ -107,18 +107,29 @@ export class ViewCache {
    * @param spent milliseconds that the same request has waited for the store already
    */
   lookup(key: string, spent = 0): MaybePromise<Entry | StampPosition> {
-    return this.#guard.tolerate(
+    const store = this.#store;
+    let askedAt: number | undefined;
+    const found = this.#guard.tolerate(
       'lookup',
-      () => this.#store.lookup(key),
-      () => this.#store.position,
+      () => store.lookup(key),
+      () => this.#unasked(askedAt ?? this.#clock.now()),
       spent,
     );
+    // An answer that comes at once is never a failure that came late: most hits need no look at the clock.
+    if (isPromiseLike(found)) askedAt = this.#clock.now();
+    return found;
+  }
+
+  /** Where a fill may start from, and what it may join, where the store could not be asked. */
+  #unasked(askedAt: number): StampPosition {
+    const { position, joinsUnasked } = this.#store;
+    return joinsUnasked === undefined ? position : { ...position, joinsAfter: askedAt - joinsUnasked };
   }
 
   /** For a request that missed at `start`: wait for the fill that is under way, or lead one. */
   join(view: ViewKey, start: StampPosition, tags: string[]): Ticket {
     if (!this.#hitForMiss.has(view.key)) {
-      const flight = this.#flights.find(view.key);
+      const flight = this.#flights.find(view.key, start.joinsAfter);
       if (flight === undefined) return { role: 'fill', fill: this.#begin(view, start, tags, true) };
       if (flight !== 'full') return { role: 'wait', outcome: flight.wait(start) };
     }

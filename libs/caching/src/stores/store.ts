@@ -37,6 +37,11 @@ export interface CacheStore {
    * false, it is the caller's to repeat.
    */
   readonly replaysEvictions?: boolean;
+  /**
+   * How old, in milliseconds, a fill may be for a request to join it whose look-up failed: what others evicted since is
+   * not known here then. Default: any age, as for a store that only this process evicts from.
+   */
+  readonly joinsUnasked?: number;
   /** Asks for the right to fill `key` for all instances, for `life` milliseconds at the most. */
   lease?(key: string, token: string, life: number): MaybePromise<Lease>;
   /** Gives it back, or says for `uncacheableFor` milliseconds that the response of `key` can't be shared. */

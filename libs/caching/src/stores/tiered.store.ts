@@ -101,6 +101,12 @@ export class TieredStore implements CacheStore {
     return this.#position;
   }
 
+  /** No longer than what others evict may go unnoticed. */
+  get joinsUnasked(): number {
+    const { coherence, heartbeat, timeout } = this.#options;
+    return coherence === 'strict' ? 0 : heartbeat + timeout;
+  }
+
   /** Plain values, which are in the shared tier only: they are overwritten, and nobody would hear of that. */
   get values(): SharedTier['values'] {
     return this.#tier.values;
@@ -270,8 +276,12 @@ export class TieredStore implements CacheStore {
   }
 
   async #replayAndSynchronize(): Promise<void> {
-    await this.#replay();
-    await this.#synchronize();
+    try {
+      await this.#replay();
+    } finally {
+      // Whatever keeps an eviction from being acknowledged: what others have evicted is to be known all the same.
+      await this.#synchronize();
+    }
   }
 
   #queue(tags: readonly string[]): void {
