@@ -17,6 +17,8 @@ export interface Settings {
   readonly modelUrl?: string;
   /** Absent: PostgreSQL is embedded and lives in memory. */
   readonly databaseUrl?: string;
+  /** Absent: the cache is in memory, for this instance alone. */
+  readonly redisUrl?: string;
 }
 
 export const SETTINGS = Symbol('SETTINGS');
@@ -24,7 +26,7 @@ export const SETTINGS = Symbol('SETTINGS');
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export function settingsFrom(environment: Environment): Settings {
-  const { MODEL_URL, DATABASE_URL } = environment;
+  const { MODEL_URL, DATABASE_URL, REDIS_URL } = environment;
   return {
     platform: oneOf(environment, 'PLATFORM', ['express', 'fastify']),
     host: environment.HOST ?? '127.0.0.1',
@@ -35,6 +37,7 @@ export function settingsFrom(environment: Environment): Settings {
     sessionSecret: environment.SESSION_SECRET ?? randomBytes(32).toString('hex'),
     ...(MODEL_URL ? { modelUrl: MODEL_URL } : {}),
     ...(DATABASE_URL ? { databaseUrl: DATABASE_URL } : {}),
+    ...(REDIS_URL ? { redisUrl: REDIS_URL } : {}),
   };
 }
 

@@ -5,6 +5,7 @@ import {
   Delete,
   Get,
   HttpCode,
+  Logger,
   NotFoundException,
   Param,
   Post,
@@ -26,6 +27,8 @@ import { SearchDto } from './search.dto.js';
 @Controller('books')
 @CacheView({ scope: 'public' })
 export class BooksController {
+  readonly #logger = new Logger('Books');
+
   constructor(
     private readonly books: BooksService,
     private readonly eviction: CacheEvictionService,
@@ -79,7 +82,9 @@ export class BooksController {
   async reprice(@Param('name', BookNamePipe) name: string, @Body() { price }: PriceDto): Promise<void> {
     this.runs.count('PUT /books/:name');
     if (!(await this.books.reprice(name, price))) throw new NotFoundException(`There is no book "${name}"`);
-    await this.eviction.byTag('books', `book:${name}`);
+    const { acknowledged } = await this.eviction.byTag('books', `book:${name}`);
+    // This instance shows the new price already; the others are told once Redis can be reached.
+    if (!acknowledged) this.#logger.warn(`The eviction of "${name}" waits for Redis`);
   }
 
   @Delete(':name')

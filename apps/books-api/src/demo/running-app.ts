@@ -1,11 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+const MAX_LINES = 1_000;
 
 export interface RunningApp {
   readonly url: string;
+  /** How many lines of its log contain `text`, of the last 1,000. */
+  logged(text: string): number;
   stop(): Promise<void>;
 }
 
@@ -14,9 +18,20 @@ export async function startApp(environment: Record<string, string> = {}): Promis
   const child = fork(MAIN, [], {
     env: { ...process.env, ...environment, HOST: '127.0.0.1', PORT: '0' },
     // What Nest says at start is not part of the table; what goes wrong is.
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
-  return { url: await urlOf(child), stop: () => stop(child) };
+  const lines: string[] = [];
+  if (child.stdout) {
+    createInterface(child.stdout).on('line', (line) => {
+      lines.push(line);
+      if (lines.length > MAX_LINES) lines.shift();
+    });
+  }
+  return {
+    url: await urlOf(child),
+    logged: (text) => lines.filter((line) => line.includes(text)).length,
+    stop: () => stop(child),
+  };
 }
 
 function urlOf(child: ChildProcess): Promise<string> {

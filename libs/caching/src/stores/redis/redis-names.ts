@@ -27,9 +27,10 @@ export class RedisNames {
     return `${this.#namespace}:lease:${digestOf(key)}`;
   }
 
-  /** Readable, as people look for values by hand; a long one goes by its digest. */
+  /** Readable, as people look for values by hand; a long one goes by its digest, and so does one that looks like it. */
   value(key: string): string {
-    return `${this.#namespace}:value:${key.length <= 512 ? key : `#${digestOf(key)}`}`;
+    const isReadable = key.length <= 512 && !key.startsWith('#');
+    return `${this.#namespace}:value:${isReadable ? key : `#${digestOf(key)}`}`;
   }
 
   /** A glob for all values of this namespace. */
