@@ -56,10 +56,21 @@ function content(size: string | undefined): Content {
   return found;
 }
 
-/** Starts the server of a row. @param library the module to import as nestjs-caching */
-export async function startServer(kind: ServerKind, platform: Platform, library: string): Promise<Measured> {
+/** What to serve with. */
+export interface Setup {
+  readonly kind: ServerKind;
+  readonly platform: Platform;
+  /** The module to import as nestjs-caching. */
+  readonly library: string;
+  /** Where Redis is, for kinds that need it. */
+  readonly redis: string | undefined;
+}
+
+/** Starts the server of a row. */
+export async function startServer(setup: Setup): Promise<Measured> {
+  const { kind, platform } = setup;
   if (kind === 'node') return startNode();
-  const metadata = await metadataOf(kind, library);
+  const metadata = await metadataOf(setup);
   const app = await NestFactory.create(
     rootModule(metadata),
     platform === 'express' ? new ExpressAdapter() : new FastifyAdapter(),
@@ -89,7 +100,7 @@ async function startNode(): Promise<Measured> {
   );
 }
 
-async function metadataOf(kind: ServerKind, library: string): Promise<ModuleMetadata> {
+async function metadataOf({ kind, library, redis }: Setup): Promise<ModuleMetadata> {
   switch (kind) {
     case 'string':
       return { controllers: [StringController] };
@@ -110,6 +121,16 @@ async function metadataOf(kind: ServerKind, library: string): Promise<ModuleMeta
         // Injected anywhere, it makes every fill of the application run in an AsyncLocalStorage.
         providers: kind === 'caching-context' ? [serviceWith(CacheContext)] : [],
       };
+    }
+    case 'redis-memory':
+    case 'redis-5':
+    case 'redis-4':
+    case 'interceptor-redis-5':
+    case 'interceptor-redis-4': {
+      if (redis === undefined) throw new Error(`${kind} needs a Redis.`);
+      // Loaded by those who need it: the others stay as they are without any client.
+      const { redisMetadata } = await import('./redis-applications.js');
+      return redisMetadata({ kind, url: redis, library, ttl: TTL, controllerWith });
     }
     default:
       return { controllers: [controllerWith(() => undefined)] };

@@ -1,12 +1,15 @@
 import { parseArgs } from 'node:util';
-import { type Size, SIZES } from './bodies.js';
-import { OTHER_ROWS, type Platform, PLATFORMS, type Row, ROWS } from './rows.js';
+import type { Size } from './bodies.js';
+import { type Platform, PLATFORMS, type Row } from './rows.js';
+import { HTTP, REDIS, type Suite } from './suites.js';
 
 export const USAGE = `npm run bench -- [options]
 
+  --redis              hits with Redis, which it starts: what bench:redis does
   --short              10 KB, a few short rounds: that every row works, and that hits beat CacheInterceptor
   --only <r/p/s>       rows, platforms and sizes, e.g. hit+marker/fastify/10, miss, //100
-                       rows: ${ROWS.map(({ name }) => name).join(' ')}
+                       rows: ${namesOf(HTTP)}
+                       with --redis: ${namesOf(REDIS)}
   --rounds <n>         how often each is measured
   --seconds <n>        about how long one measurement takes
   --against <file>     measures hits and misses of another build of the library as well: its dist/index.js
@@ -14,6 +17,7 @@ export const USAGE = `npm run bench -- [options]
 `;
 
 export interface Plan {
+  readonly suite: Suite;
   readonly rows: readonly Row[];
   readonly platforms: readonly Platform[];
   readonly sizes: readonly Size[];
@@ -30,6 +34,7 @@ export function readPlan(parameters: readonly string[]): Plan {
   const { values } = parseArgs({
     args: [...parameters],
     options: {
+      redis: { type: 'boolean', default: false },
       short: { type: 'boolean', default: false },
       only: { type: 'string' },
       rounds: { type: 'string' },
@@ -39,24 +44,30 @@ export function readPlan(parameters: readonly string[]): Plan {
     },
   });
   const { short, only, against, profile } = values;
+  const suite = values.redis ? REDIS : HTTP;
   const rows = [
     // What CacheContext costs concerns Node's version rather than a change of ours: left to the full form.
-    ...(short ? ROWS.filter(({ server }) => server !== 'caching-context') : ROWS),
-    ...(against === undefined ? [] : OTHER_ROWS),
+    ...(short ? suite.rows.filter(({ server }) => server !== 'caching-context') : suite.rows),
+    ...(against === undefined ? [] : suite.otherRows),
   ];
   const names = rows.map(({ name }) => name);
   const [rowNames, platforms, sizes] = (only ?? '').split('/');
   const run = positive('--seconds', values.seconds ?? (short ? '0.25' : '0.8'));
   return {
+    suite,
     rows: rows.filter(({ name }) => chosen('row', names, rowNames).includes(name)),
     platforms: chosen('platform', PLATFORMS, platforms),
-    sizes: chosen('size', SIZES, sizes ?? (short ? '10' : undefined)),
+    sizes: chosen('size', suite.sizes, sizes ?? (short ? '10' : undefined)),
     rounds: Math.round(positive('--rounds', values.rounds ?? (short ? '3' : '9'))),
     seconds: { warmUp: short ? 1 : 1.5, run },
     form: only !== undefined ? 'part' : short ? 'short' : 'full',
     against,
     profile,
   };
+}
+
+function namesOf({ rows }: Suite): string {
+  return rows.map(({ name }) => name).join(' ');
 }
 
 function chosen<T extends string | number>(what: string, all: readonly T[], given = ''): readonly T[] {

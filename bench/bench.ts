@@ -6,7 +6,8 @@ import type { Size } from './bodies.js';
 import { Cell } from './cell.js';
 import { CONNECTIONS } from './load.js';
 import { findPins, pin, type Pins } from './pinning.js';
-import { LIMITS, Report, SHORT_LIMITS } from './report.js';
+import { RedisProcess } from './redis-process.js';
+import { Report } from './report.js';
 import type { Platform } from './rows.js';
 import { ServerProcess } from './server-process.js';
 
@@ -19,15 +20,16 @@ async function main(): Promise<number> {
   for (const platform of plan.platforms) {
     for (const size of plan.sizes) cells.push(...(await measure(plan, platform, size, pins)));
   }
-  return conclude(plan, new Report(cells));
+  return conclude(plan, new Report(cells, plan.suite.columns));
 }
 
 function conditions(plan: Plan, pins: Pins | undefined): string {
   const cores = cpus().length;
+  const load = plan.suite.needsRedis ? 'the load and Redis' : 'the load';
   const where =
     pins === undefined
       ? 'Nothing is pinned: taskset or a second core is missing, so servers and load share cores.'
-      : `Servers are pinned to core ${pins.server}, the load to core ${pins.load}.`;
+      : `Servers are pinned to core ${pins.server}, ${load} to core ${pins.load}.`;
   return (
     `Node ${process.versions.node}, ${cores} cores, ${CONNECTIONS} keep-alive connections, ` +
     `${plan.rounds} interleaved rounds of about ${plan.seconds.run} s. ${where}\n` +
@@ -43,8 +45,10 @@ function conditions(plan: Plan, pins: Pins | undefined): string {
 async function measure(plan: Plan, platform: Platform, size: Size, pins: Pins | undefined): Promise<Cell[]> {
   const servers: ServerProcess[] = [];
   const cells: Cell[] = [];
+  // Beside the load: the server's core is the server's alone.
+  const redis = plan.suite.needsRedis ? await RedisProcess.start(pins?.load) : undefined;
   try {
-    for (const row of plan.rows) {
+    for (const [place, row] of plan.rows.entries()) {
       const library =
         row.library === 'other' && plan.against !== undefined
           ? pathToFileURL(resolve(plan.against)).href
@@ -53,11 +57,12 @@ async function measure(plan: Plan, platform: Platform, size: Size, pins: Pins | 
         row,
         platform,
         library,
+        redis: redis?.url(place),
         core: pins?.server,
         profile: plan.profile,
       });
       servers.push(server);
-      cells.push(new Cell(row, platform, size, server));
+      cells.push(new Cell({ row, platform, size, server, redis }));
     }
     for (const cell of cells) await cell.warmUp(plan.seconds);
     for (let round = 0; round < plan.rounds; round++) {
@@ -67,6 +72,7 @@ async function measure(plan: Plan, platform: Platform, size: Size, pins: Pins | 
     }
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
+    await redis?.stop();
     progress('');
   }
   return cells;
@@ -78,7 +84,8 @@ function conclude(plan: Plan, report: Report): number {
   const { problems } = report;
   print(lines(problems.map((problem) => `NO MEASUREMENT ${problem}`)));
   if (plan.form === 'part') return problems.length > 0 ? 1 : 0;
-  const { lines: checked, held } = report.check(plan.form === 'full' ? LIMITS : SHORT_LIMITS);
+  const { limits, shortLimits } = plan.suite;
+  const { lines: checked, held } = report.check(plan.form === 'full' ? limits : shortLimits);
   print(lines(checked));
   return held && problems.length === 0 ? 0 : 1;
 }
@@ -96,6 +103,9 @@ function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`);
 }
 
+// Otherwise what runs beside this process, such as Redis, would outlive it.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 try {
   process.exitCode = await main();
 } catch (error) {

@@ -1,6 +1,9 @@
 import { get } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { makeBody, type Size } from './bodies.js';
 import { CONNECTIONS, type Extent, sendLoad } from './load.js';
+import type { Usage } from './messages.js';
+import type { Reads, RedisProcess } from './redis-process.js';
 import type { Platform, Row } from './rows.js';
 import type { ServerProcess } from './server-process.js';
 
@@ -10,6 +13,9 @@ import type { ServerProcess } from './server-process.js';
  */
 const LEAD_IN = 0.25;
 
+/** A store that connects when it is first needed may not have the first response. Milliseconds. */
+const STORED_WITHIN = 5_000;
+
 /** What one run of one cell gave. */
 export interface Sample {
   /** Microseconds of the server's CPU time for one request. */
@@ -17,20 +23,39 @@ export interface Sample {
   readonly perSecond: number;
 }
 
+interface Count extends Usage {
+  readonly reads: Reads | undefined;
+}
+
+export interface CellOptions {
+  readonly row: Row;
+  readonly platform: Platform;
+  readonly size: Size;
+  readonly server: ServerProcess;
+  /** The one that the server uses, if it does. */
+  readonly redis: RedisProcess | undefined;
+}
+
 /** A row on a platform with bodies of one size, and all that was measured of it. */
 export class Cell {
+  readonly row: Row;
+  readonly platform: Platform;
+  readonly size: Size;
   readonly samples: Sample[] = [];
   /** What went wrong in any of its runs: no ratio is made of it then. */
   problem: string | undefined;
   #requestsPerRun = 0;
   #sent = 0;
+  readonly #server: ServerProcess;
+  readonly #redis: RedisProcess | undefined;
 
-  constructor(
-    readonly row: Row,
-    readonly platform: Platform,
-    readonly size: Size,
-    private readonly server: ServerProcess,
-  ) {}
+  constructor({ row, platform, size, server, redis }: CellOptions) {
+    this.row = row;
+    this.platform = platform;
+    this.size = size;
+    this.#server = server;
+    this.#redis = redis;
+  }
 
   get name(): string {
     return `${this.row.name}/${this.platform}/${this.size}`;
@@ -39,6 +64,7 @@ export class Cell {
   /** Sends requests until code is compiled and caches are filled, and finds how many make a run of `seconds`. */
   async warmUp(seconds: { readonly warmUp: number; readonly run: number }): Promise<void> {
     await this.#checkBody();
+    if (this.row.handlerRuns === 'never') await this.#checkHit();
     const { perSecond } = await this.#send({ seconds: seconds.warmUp });
     // A number of requests rather than a time: then none is under way when the CPU time is read.
     this.#requestsPerRun = Math.max(10 * CONNECTIONS, Math.round(perSecond * seconds.run));
@@ -47,17 +73,18 @@ export class Cell {
   async run(): Promise<void> {
     if (this.problem !== undefined) return;
     await this.#send({ requests: Math.round(this.#requestsPerRun * LEAD_IN) });
-    const before = await this.server.usage();
+    const before = await this.#count();
     const { perSecond, requests } = await this.#send({ requests: this.#requestsPerRun });
-    const after = await this.server.usage();
+    const after = await this.#count();
     this.samples.push({ cpu: (after.cpu - before.cpu) / requests, perSecond });
+    this.#checkReads(before, after, requests);
     await this.#checkRuns(before.runs, after.runs, requests);
   }
 
   async #send(extent: Extent): Promise<{ readonly perSecond: number; readonly requests: number }> {
     const result = await sendLoad(
       {
-        port: this.server.port,
+        port: this.#server.port,
         target: this.row.urls === 'same' ? this.#target() : () => this.#target(),
         bodyLength: this.size * 1024,
       },
@@ -78,12 +105,49 @@ export class Cell {
     const expected = { never: 0, always: requests, unknown: runs }[this.row.handlerRuns];
     if (runs !== expected) this.problem ??= `${runs} runs of the handler for ${requests} requests`;
     if (!this.row.stores) return;
-    await fetchText(this.server.port, `/json/${this.size}?n=${this.#sent - 1}`);
-    if ((await this.server.usage()).runs !== after) this.problem ??= 'what missed was not stored';
+    await fetchText(this.#server.port, `/json/${this.size}?n=${this.#sent - 1}`);
+    if ((await this.#server.usage()).runs !== after) this.problem ??= 'what missed was not stored';
+  }
+
+  async #count(): Promise<Count> {
+    const reads = await this.#redis?.reads();
+    return { ...(await this.#server.usage()), reads };
+  }
+
+  /** Whether each request was answered from where the row says. */
+  #checkReads(before: Count, after: Count, requests: number): void {
+    const { reads } = this.row;
+    if (reads === 'unknown' || before.reads === undefined || after.reads === undefined) return;
+    const gets = after.reads.get - before.reads.get;
+    const mgets = after.reads.mget - before.reads.mget;
+    // Servers that wait read a position with GET now and then.
+    const holds = {
+      never: mgets === 0 && gets < Math.max(requests / 10, 10),
+      get: gets >= requests,
+      mget: mgets === requests,
+    }[reads];
+    if (!holds) this.problem ??= `${gets} GET and ${mgets} MGET for ${requests} requests`;
+  }
+
+  /** Asked again, it is a hit with the same body. What is stored off the response path is there a little later. */
+  async #checkHit(): Promise<void> {
+    const until = performance.now() + STORED_WITHIN;
+    for (;;) {
+      const before = await this.#count();
+      await this.#checkBody();
+      const after = await this.#count();
+      if (this.problem !== undefined) return;
+      if (after.runs === before.runs) return this.#checkReads(before, after, 1);
+      if (performance.now() > until) {
+        this.problem = 'no request is a hit';
+        return;
+      }
+      await delay(20);
+    }
   }
 
   async #checkBody(): Promise<void> {
-    const text = await fetchText(this.server.port, this.#target());
+    const text = await fetchText(this.#server.port, this.#target());
     if (text !== JSON.stringify(makeBody(this.size))) this.problem ??= 'a body that is not the expected one';
   }
 }

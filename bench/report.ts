@@ -1,45 +1,8 @@
 import { type Size, SIZES } from './bodies.js';
 import type { Cell, Sample } from './cell.js';
+import type { Limit } from './limits.js';
 import { type Platform, PLATFORMS, type RowName } from './rows.js';
-
-/** A ratio that has to hold. */
-export interface Limit {
-  readonly row: RowName;
-  readonly over: RowName;
-  readonly platform: Platform;
-  readonly size: Size;
-  /** How often `row` serves what `over` serves, in requests per second of CPU time. */
-  readonly atLeast: number;
-  readonly why: string;
-}
-
-function limit(
-  [row, over]: readonly [RowName, RowName],
-  [platform, size]: readonly [Platform, Size],
-  atLeast: number,
-  why: string,
-): Limit {
-  return { row, over, platform, size, atLeast, why };
-}
-
-const BARE = 'within 15 % of the bare interceptor';
-const EMPTY = 'a miss costs at most 15 % more than an empty interceptor';
-
-export const LIMITS: readonly Limit[] = [
-  limit(['hit', 'cache-interceptor'], ['fastify', 10], 2.3, '2.3 × CacheInterceptor'),
-  limit(['hit', 'cache-interceptor'], ['express', 10], 1.5, '1.5 × CacheInterceptor'),
-  limit(['hit', 'cache-interceptor'], ['fastify', 100], 12, '12 × CacheInterceptor'),
-  limit(['hit', 'cache-interceptor'], ['express', 100], 4.2, '4.2 × CacheInterceptor'),
-  limit(['hit', 'marker'], ['fastify', 10], 0.85, BARE),
-  limit(['hit', 'marker'], ['express', 10], 0.85, BARE),
-  limit(['miss', 'pass-through'], ['fastify', 10], 1 / 1.15, EMPTY),
-  limit(['miss', 'pass-through'], ['express', 10], 1 / 1.15, EMPTY),
-];
-
-/** For a short run on a machine that does other things as well: the order, not the distance. */
-export const SHORT_LIMITS: readonly Limit[] = PLATFORMS.map((platform) =>
-  limit(['hit', 'cache-interceptor'], [platform, 10], 1, 'a hit beats CacheInterceptor'),
-);
+import type { Column } from './suites.js';
 
 export interface Ratio {
   readonly median: number;
@@ -70,7 +33,10 @@ export function median(values: readonly number[]): number {
 export class Report {
   readonly #cells: ReadonlyMap<string, Cell>;
 
-  constructor(private readonly cells: readonly Cell[]) {
+  constructor(
+    private readonly cells: readonly Cell[],
+    private readonly columns: readonly Column[],
+  ) {
     this.#cells = new Map(cells.map((cell) => [cell.name, cell]));
   }
 
@@ -97,21 +63,20 @@ export class Report {
     const lines = cells.map((cell) => [
       cell.row.title,
       ...(cell.problem === undefined ? figures(cell.samples) : ['-', '-', '-']),
-      this.#against(cell, 'cache-interceptor'),
-      this.#against(cell, cell.row.urls === 'same' ? 'marker' : 'pass-through'),
+      ...this.columns.map(({ over }) => this.#against(cell, over(cell.row))),
     ]);
     const head = [
       `${platform}, ${size} KB`,
       'CPU/request µs',
       '±%',
       'requests/s',
-      '× CacheInterceptor',
-      '× bare interceptor',
+      ...this.columns.map(({ title }) => title),
     ];
     return markdownTable([head, ...lines]);
   }
 
-  #against(cell: Cell, over: RowName): string {
+  #against(cell: Cell, over: RowName | undefined): string {
+    if (over === undefined) return '';
     const ratio = ratioOf(cell, this.#cells.get(`${over}/${cell.platform}/${cell.size}`));
     if (ratio === undefined) return '-';
     const [median, lowest, highest] = [ratio.median, ratio.lowest, ratio.highest].map((value) =>
@@ -143,6 +108,8 @@ export class Report {
     const pairs = [
       ['hit', 'other-hit'],
       ['miss', 'other-miss'],
+      ['hit-l2-5', 'other-hit-l2-5'],
+      ['hit-l2-4', 'other-hit-l2-4'],
     ] as const;
     return this.#each((platform, size) =>
       pairs.flatMap(([tested, other]) => {

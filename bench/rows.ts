@@ -1,3 +1,5 @@
+import type { ReadCommand } from './redis-process.js';
+
 export const PLATFORMS = ['fastify', 'express'] as const;
 export type Platform = (typeof PLATFORMS)[number];
 
@@ -10,7 +12,12 @@ export type ServerKind =
   | 'pass-through'
   | 'caching'
   | 'caching-debug'
-  | 'caching-context';
+  | 'caching-context'
+  | RedisServerKind;
+
+/** With Redis; the digit is the major of node-redis. */
+export type RedisServerKind =
+  'redis-memory' | 'redis-5' | 'redis-4' | 'interceptor-redis-5' | 'interceptor-redis-4';
 
 export interface Row {
   readonly name: RowName;
@@ -24,6 +31,8 @@ export interface Row {
   readonly stores: boolean;
   /** The build under test, or the one that `--against` names. */
   readonly library: 'tested' | 'other';
+  /** Which command each request makes Redis execute once; `'never'` for hits in process. */
+  readonly reads: ReadCommand | 'never' | 'unknown';
 }
 
 export type RowName =
@@ -39,7 +48,14 @@ export type RowName =
   | 'hit-context'
   | 'miss-context'
   | 'other-hit'
-  | 'other-miss';
+  | 'other-miss'
+  | 'hit-l1'
+  | 'hit-l2-5'
+  | 'hit-l2-4'
+  | 'interceptor-5'
+  | 'interceptor-4'
+  | 'other-hit-l2-5'
+  | 'other-hit-l2-4';
 
 type Traits = Partial<Omit<Row, 'name' | 'server' | 'title'>>;
 
@@ -52,11 +68,13 @@ function row(name: RowName, server: ServerKind, title: string, traits: Traits = 
     handlerRuns: 'unknown',
     stores: false,
     library: 'tested',
+    reads: 'unknown',
     ...traits,
   };
 }
 
 const HIT: Traits = { handlerRuns: 'never' };
+const L2_HIT: Traits = { ...HIT, reads: 'mget' };
 const MISS: Traits = { urls: 'distinct', handlerRuns: 'always' };
 
 export const ROWS: readonly Row[] = [
@@ -80,4 +98,32 @@ export const ROWS: readonly Row[] = [
 export const OTHER_ROWS: readonly Row[] = [
   row('other-hit', 'caching', 'other build, hit', { ...HIT, library: 'other' }),
   row('other-miss', 'caching', 'other build, miss', { ...MISS, stores: true, library: 'other' }),
+];
+
+/** With `--redis`: each has a database of its own in one Redis. */
+export const REDIS_ROWS: readonly Row[] = [
+  row('hit', 'caching', 'nestjs-caching, hit in memory, no Redis', HIT),
+  row('hit-l1', 'redis-memory', 'nestjs-caching, hit in memory before Redis', { ...HIT, reads: 'never' }),
+  row('hit-l2-5', 'redis-5', 'nestjs-caching, hit in Redis, node-redis 5', L2_HIT),
+  row('interceptor-5', 'interceptor-redis-5', 'CacheInterceptor, @keyv/redis, node-redis 5', {
+    ...HIT,
+    reads: 'get',
+  }),
+  row('hit-l2-4', 'redis-4', 'nestjs-caching, hit in Redis, node-redis 4', L2_HIT),
+  row('interceptor-4', 'interceptor-redis-4', 'CacheInterceptor, cache-manager-redis-yet, node-redis 4', {
+    ...HIT,
+    reads: 'get',
+  }),
+];
+
+/** With `--redis` and `--against`. */
+export const OTHER_REDIS_ROWS: readonly Row[] = [
+  row('other-hit-l2-5', 'redis-5', 'other build, hit in Redis, node-redis 5', {
+    ...L2_HIT,
+    library: 'other',
+  }),
+  row('other-hit-l2-4', 'redis-4', 'other build, hit in Redis, node-redis 4', {
+    ...L2_HIT,
+    library: 'other',
+  }),
 ];

@@ -12,6 +12,8 @@ export interface ServerOptions {
   readonly platform: Platform;
   /** Module specifier of the library. */
   readonly library: string;
+  /** Where Redis is, for rows that need it. */
+  readonly redis: string | undefined;
   readonly core: Core | undefined;
   /** Where to leave a CPU profile. */
   readonly profile: string | undefined;
@@ -24,9 +26,10 @@ export class ServerProcess {
     readonly port: number,
   ) {}
 
-  static async start({ row, platform, library, core, profile }: ServerOptions): Promise<ServerProcess> {
+  static async start(options: ServerOptions): Promise<ServerProcess> {
+    const { row, platform, library, redis, core, profile } = options;
     const file = fileURLToPath(new URL('./server.js', import.meta.url));
-    const child = fork(file, [row.server, platform, library], {
+    const child = fork(file, [row.server, platform, library, ...(redis === undefined ? [] : [redis])], {
       env: { ...process.env, NODE_ENV: 'production' },
       execArgv: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`],
     });

@@ -1,10 +1,10 @@
-import { type Measured, startServer } from './applications.js';
+import { type Measured, type Setup, startServer } from './applications.js';
 import type { Question, Started, Usage } from './messages.js';
 import type { Platform, ServerKind } from './rows.js';
 
 /** One server in a process of its own. Ends when it is told to, and when the benchmark is gone. */
-async function serve(kind: ServerKind, platform: Platform, library: string): Promise<void> {
-  const server = await startServer(kind, platform, library);
+async function serve(setup: Setup): Promise<void> {
+  const server = await startServer(setup);
   process.on('message', (question: Question) => {
     if (question === 'stop') process.exit(0);
     tell(usageOf(server));
@@ -23,5 +23,5 @@ function tell(message: Started | Usage): void {
   process.send(message);
 }
 
-const [kind, platform, library] = process.argv.slice(2);
-await serve(kind as ServerKind, platform as Platform, library ?? 'nestjs-caching');
+const [kind, platform, library = 'nestjs-caching', redis] = process.argv.slice(2);
+await serve({ kind: kind as ServerKind, platform: platform as Platform, library, redis });

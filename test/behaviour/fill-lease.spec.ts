@@ -9,15 +9,17 @@ import { Gate, turns } from '../support/gate.js';
 const STORE_TIMEOUT = 100;
 
 /** A memory store that gives leases, one for each key. */
-function leasing(clock: FakeClock, leases: Map<string, string>): CacheStore {
+function leasing(clock: FakeClock, leases: Map<string, string>, words: (number | undefined)[]): CacheStore {
   return Object.assign(memory({ clock }), {
     lease(key: string, token: string) {
       if (leases.has(key)) return 'theirs' as const;
       leases.set(key, token);
       return 'ours' as const;
     },
-    release(key: string, token: string) {
-      if (leases.get(key) === token) leases.delete(key);
+    release(key: string, token: string, uncacheableFor?: number) {
+      if (leases.get(key) !== token) return;
+      leases.delete(key);
+      words.push(uncacheableFor);
     },
   });
 }
@@ -25,7 +27,8 @@ function leasing(clock: FakeClock, leases: Map<string, string>): CacheStore {
 function start() {
   const clock = new FakeClock();
   const leases = new Map<string, string>();
-  const store = new ChaosStore({ store: leasing(clock, leases) });
+  const words: (number | undefined)[] = [];
+  const store = new ChaosStore({ store: leasing(clock, leases, words) });
   const engine = startEngine({ store, storeTimeout: STORE_TIMEOUT }, clock);
   const lead = async (): Promise<Fill> => {
     const start = await engine.cache.lookup('k');
@@ -33,7 +36,7 @@ function start() {
     if (ticket.role !== 'fill') throw new Error('expected a fill');
     return ticket.fill;
   };
-  return { ...engine, store, clock, leases, lead };
+  return { ...engine, store, clock, leases, words, lead };
 }
 
 describe('a lease', () => {
@@ -51,6 +54,21 @@ describe('a lease', () => {
       expect(leases.size).toBe(0);
     },
   );
+
+  it.each([
+    { end: 'an error that only those who wait are given', word: 1_000 },
+    { end: 'a response for one client only', word: 2_000 },
+    { end: 'a client that left', word: undefined },
+  ])('leaves a word for other instances, for milliseconds: $end, $word', async ({ end, word }) => {
+    const { cache, words, lead } = start();
+    const fill = await lead();
+    await cache.claim(fill);
+    if (word === 1_000) fill.share(response('x'));
+    else if (word === 2_000) fill.reject();
+    else fill.abort();
+    await turns();
+    expect([end, words]).toEqual([end, [word]]);
+  });
 
   it('is given back too where its grant was answered too late to be waited for', async () => {
     const { cache, store, clock, leases, lead } = start();

@@ -22,6 +22,8 @@ export abstract class CachingError extends Error {
  */
 export class CachingConfigError extends CachingError {
   readonly code = 'CACHING_CONFIG';
+  /** The value found there. Not among what an uncaught error prints of itself: it may hold a password. */
+  declare readonly given: unknown;
 
   /**
    * @param field the option as the user wrote it, e.g. `memory.maxBytes`
@@ -31,11 +33,12 @@ export class CachingConfigError extends CachingError {
    */
   constructor(
     readonly field: string,
-    readonly given: unknown,
+    given: unknown,
     readonly allowed: string,
     where = 'CachingModule',
   ) {
     super(`${where}: option "${field}" is ${describe(given)}; allowed: ${allowed}`);
+    Object.defineProperty(this, 'given', { value: given, enumerable: false });
   }
 }
 

@@ -64,7 +64,7 @@ const runtimeProvider: Provider = {
       runtimes.set(application, runtime);
       return runtime;
     }
-    if (isDeepStrictEqual(present.options.policy, given ?? {})) return present;
+    if (isSameOptions(present.options.policy, given ?? {})) return present;
     throw new CachingConfigError(
       'forRoot',
       'called twice with different options',
@@ -72,6 +72,11 @@ const runtimeProvider: Provider = {
     );
   },
 };
+
+/** Stores keep what tells them apart to themselves: they are the same only where they are one. */
+function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): boolean {
+  return one.store === other.store && isDeepStrictEqual({ ...one }, { ...other });
+}
 
 /**
  * Server-side response caching. Import it once, in the root module; it is global.

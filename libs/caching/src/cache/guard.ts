@@ -1,6 +1,7 @@
 import type { CacheEvents } from '../observe/events.js';
 import { CacheStoreError } from '../caching.errors.js';
 import type { Clock } from './clock.js';
+import type { StoreTrouble } from './store-trouble.js';
 import { isPromiseLike, type MaybePromise } from './maybe-promise.js';
 
 /**
@@ -12,6 +13,7 @@ export class StoreGuard {
     private readonly clock: Clock,
     private readonly events: CacheEvents,
     private readonly timeout: number,
+    private readonly trouble?: StoreTrouble,
   ) {}
 
   /**
@@ -50,6 +52,7 @@ export class StoreGuard {
       pending.then(
         (value) => {
           cancel();
+          this.trouble?.worked();
           resolve(value);
         },
         (error: unknown) => {
@@ -65,6 +68,7 @@ export class StoreGuard {
   #report(operation: string, cause: unknown): CacheStoreError {
     const problem = cause instanceof Error ? `failed: ${cause.message}` : 'failed';
     const error = new CacheStoreError(operation, problem, { cause });
+    this.trouble?.failed(error);
     if (this.events.active) this.events.emit({ type: 'storeError', operation, error });
     return error;
   }
