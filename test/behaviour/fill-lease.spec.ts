@@ -84,6 +84,20 @@ describe('a lease', () => {
     expect(leases.size).toBe(0);
   });
 
+  it('is given back once the store can be reached again, not left to end by itself', async () => {
+    const { cache, store, clock, leases, lead } = start();
+    const fill = await lead();
+    await cache.claim(fill);
+    store.faults.release = 'reject';
+    fill.store(response('x'), 60_000);
+    await turns();
+    expect(leases.size).toBe(1);
+    delete store.faults.release;
+    clock.advance(500);
+    await turns();
+    expect(leases.size).toBe(0);
+  });
+
   it('is given back where its fill ended before it was granted', async () => {
     const { cache, store, leases, lead } = start();
     const fill = await lead();

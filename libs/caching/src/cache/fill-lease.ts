@@ -4,7 +4,7 @@ import type { BackgroundWork } from './background-work.js';
 import type { Clock } from './clock.js';
 import { type Entry, isEntry } from './entry.js';
 import type { StoreGuard } from './guard.js';
-import type { MaybePromise } from './maybe-promise.js';
+import { chain, type MaybePromise } from './maybe-promise.js';
 import type { StampPosition } from './stamps.js';
 
 /** What whoever asked for a lease has to do: fill with it, fill without it, or take what another has filled. */
@@ -23,6 +23,12 @@ export interface FillLeaseOptions {
   readonly random?: () => number;
 }
 
+/** Milliseconds after which a lease that could not be given back is tried again. */
+const RETRY = 500;
+
+/** Leases that are tried to be given back at a time; of more, the rest end by themselves. */
+const MAX_RETRYING = 1_000;
+
 /** Milliseconds between two looks for what another instance fills: short at first, as most fills are. */
 const WAIT = { shortest: 10, longest: 250, growth: 1.5 } as const;
 
@@ -32,6 +38,7 @@ const WAIT = { shortest: 10, longest: 250, growth: 1.5 } as const;
  */
 export class FillLease {
   readonly #options: FillLeaseOptions;
+  #retrying = 0;
 
   constructor(options: FillLeaseOptions) {
     this.#options = options;
@@ -71,14 +78,25 @@ export class FillLease {
 
   /** Lets the next one fill, or all of them run their own handlers for `uncacheableFor` milliseconds. */
   release(key: string, token: string, uncacheableFor?: number): void {
-    const { store, guard, background } = this.#options;
-    // Off the response path: where it fails the lease ends by itself.
-    const released = guard.tolerate(
-      'release',
-      () => store.release?.(key, token, uncacheableFor),
-      () => undefined,
-    );
-    background.add(released);
+    // Off the response path.
+    this.#options.background.add(this.#giveBack(key, token, uncacheableFor));
+  }
+
+  /** Again and again until it succeeds or the lease has ended: those who wait for it would wait as long. */
+  async #giveBack(key: string, token: string, uncacheableFor?: number): Promise<void> {
+    const { store, guard, clock, timeout } = this.#options;
+    const end = clock.now() + timeout;
+    do {
+      const isReleased = await guard.tolerate(
+        'release',
+        () => chain(store.release?.(key, token, uncacheableFor), () => true),
+        () => false,
+      );
+      if (isReleased || this.#retrying >= MAX_RETRYING) return;
+      this.#retrying++;
+      await this.#pause(RETRY);
+      this.#retrying--;
+    } while (clock.now() < end);
   }
 
   #pause(milliseconds: number): Promise<void> {
