@@ -89,6 +89,10 @@ const SHARED: [field: string, values: unknown[], allowed: string][] = [
   ['refresh', ['x', null, true], 'a function'],
   ['maxEntryBytes', COUNTS, 'a whole number of at least 1'],
   ['version', [1, null, {}], 'a string'],
+  ['freshness', ['max', true, null], "'min' or 'response' or 'route'"],
+  ['honourRequestCacheControl', ['true', 1, null], 'a boolean'],
+  ['etag', ['strong', 1, null], 'a boolean'],
+  ['downstream', ['1m', 5, null, {}, [], { maxage: '1m' }, { maxAge: 0 }, { public: 'yes' }], ''],
 ];
 
 const MODULE_ONLY: [field: string, values: unknown[], allowed: string][] = [
@@ -96,6 +100,7 @@ const MODULE_ONLY: [field: string, values: unknown[], allowed: string][] = [
   ['enabled', ['false', 0, null], 'a boolean'],
   ['cacheAll', ['true', 1, null], 'a boolean'],
   ['debugHeaders', ['no', 1, null], 'a boolean'],
+  ['autoEvict', ['no', 1, null], 'a boolean'],
   ['principal', ['user', null, {}], 'a function'],
   ['credentialCookies', ['sid', '', null, [1], {}, true], "'*' or a list of cookie names"],
   ['store', ['redis', null, {}, 5], 'memory()'],

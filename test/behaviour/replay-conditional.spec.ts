@@ -10,7 +10,7 @@ import { PLATFORMS, type RunningApplication, startApplication } from '../support
 import { HandlerGate, until } from '../support/handler-gate.js';
 import { useEtag } from '../support/plugins.js';
 import { startTwins, type Twins } from '../support/twins.js';
-import { unframedBytes, wireBytes, wireRequest } from '../support/wire.js';
+import { wireBytes, wireRequest } from '../support/wire.js';
 
 type AnyResponse = Response & FastifyReply;
 const REVIEWED: CacheViewOptions = { inputs: 'reviewed' };
@@ -112,8 +112,13 @@ describe.each(PLATFORMS)('a conditional request on %s', (platform) => {
     for (const headers of conditions) {
       const target = `/own?${Object.keys(headers).join('')}`;
       const { plain, miss, hit } = await twins.play(target, { headers });
-      expect(wireBytes(miss)).toBe(wireBytes(plain));
-      expect(wireBytes(hit)).toBe(wireBytes(plain));
+      // RFC 9110 §15.4.5: beside an ETag, nobody needs it on a 304.
+      const ignored = ['last-modified'];
+      expect([miss.status, hit.status]).toEqual([304, 304]);
+      expect(wireBytes(hit)).toBe(wireBytes(miss));
+      // Fastify without the cache knows no conditions: there is nothing to compare with.
+      const without = platform === 'express' ? plain : miss;
+      expect(wireBytes(hit, ignored)).toBe(wireBytes(without, ignored));
     }
   });
 
@@ -170,7 +175,7 @@ describe.each(PLATFORMS)('a partial response on %s', (platform) => {
 
       @Get('file') @CacheView() file(@Res() response: Response) {
         runs += 1;
-        if (platform === 'express') response.sendFile(join(directory, 'digits.txt'));
+        if (platform === 'express') response.sendFile(join(directory, 'digits.txt'), { cacheControl: false });
         else void (response as AnyResponse).send('0123456789');
       }
     }
@@ -181,15 +186,17 @@ describe.each(PLATFORMS)('a partial response on %s', (platform) => {
   afterAll(() => rmSync(directory, { recursive: true }));
 
   it.each(['/by-hand', '/file'])(
-    'is made from nothing that is kept: all get the whole of %s',
+    'is cut from the whole response, which is what is kept of %s',
     async (target) => {
-      const ranged = await wireRequest(running.port, target, { headers: { Range: 'bytes=0-0' } });
+      const headers = { Range: 'bytes=1-2' };
+      const ranged = await wireRequest(running.port, target, { headers });
       const whole = await wireRequest(running.port, target);
-      const again = await wireRequest(running.port, target, { headers: { Range: 'bytes=0-0' } });
-      expect([ranged, whole, again].map(({ status }) => status)).toEqual([200, 200, 200]);
-      expect([ranged, whole, again].map(({ text }) => text)).toEqual(Array(3).fill('0123456789'));
+      const again = await wireRequest(running.port, target, { headers });
+      // A file that is streamed leaves in full while it is recorded.
+      expect([ranged.status, ranged.text]).toEqual(target === '/by-hand' ? [206, '12'] : [200, '0123456789']);
+      expect([whole.status, whole.text]).toEqual([200, '0123456789']);
+      expect([again.status, again.text, again.field('content-range')]).toEqual([206, '12', 'bytes 1-2/10']);
       expect([whole.verdict, again.verdict]).toEqual(['HIT', 'HIT']);
-      expect(unframedBytes(again)).toBe(unframedBytes(whole));
       expect(runs).toBe(1);
     },
   );

@@ -31,6 +31,10 @@ const FIELDS: readonly (readonly [name: string, value: string, reason: SkipReaso
   ['Cache-Control', 'max-age=5, No-Store', 'no-store'],
   ['Cache-Control', 'private', 'private'],
   ['Cache-Control', 'private="x-field, y-field", max-age=5', 'private'],
+  ['Cache-Control', 'no-cache', 'no-cache'],
+  ['Cache-Control', 'max-age=0', 'stale'],
+  ['Expires', '0', 'stale'],
+  ['CDN-Cache-Control', 'private', 'private'],
   ['Vary', '*', 'vary'],
   ['Vary', 'Accept, *', 'vary'],
   ['Vary', 'X-Uncovered', 'vary'],
@@ -43,7 +47,8 @@ const FIELDS: readonly (readonly [name: string, value: string, reason: SkipReaso
 /** And some that don't, though they look like it. */
 const HARMLESS: readonly (readonly [name: string, value: string])[] = [
   ['Cache-Control', 'public, max-age=60'],
-  ['Cache-Control', 'no-cache'],
+  ['Cache-Control', 'no-store, must-understand'],
+  ['CDN-Cache-Control', 'private=1'],
   ['Cache-Control', 'max-age=5, ext="private, no-store"'],
   ['Vary', 'Accept-Language'],
   ['Vary', 'accept-language, ACCEPT-LANGUAGE'],

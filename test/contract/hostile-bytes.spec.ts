@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeEntry, encodeEntry, type FrameRefusal } from '../../libs/caching/src/cache/entry-codec.js';
-import type { Entry, HeaderField } from '../../libs/caching/src/cache/entry.js';
+import type { Entry, EntryLife, HeaderField } from '../../libs/caching/src/cache/entry.js';
 import { diffHeaders } from '../../libs/caching/src/http/header-diff.js';
 import { mayStore } from '../../libs/caching/src/http/response-filter.js';
 import { entry } from '../support/engine.js';
@@ -11,11 +11,20 @@ const NOW = 1_700_000_000_000;
 const KEY = 'shop:view:6:/books0:';
 const EXPECTED = { key: KEY, now: NOW, maxBodyBytes: 1_048_576 };
 
+const FRESHNESS: EntryLife = {
+  freshUntil: NOW + 10_000,
+  ageAtStore: 5,
+  staleWhileRevalidateUntil: NOW + 20_000,
+  staleIfErrorUntil: NOW + 30_000,
+  alwaysRevalidate: false,
+  staleForbidden: true,
+};
+
 function whole(given: Partial<Entry['response']> = {}, more: Partial<Entry> = {}): Entry {
   const start = { epoch: 'epoch', n: 7 };
   const made = entry(KEY, { start, storedAt: NOW - 1_000, tags: ['t:1'], text: 'body', ...more });
   const response = { ...made.response, headers: [['X-One', 'é']] as const, statusMessage: 'Fine', ...given };
-  return { ...made, variantOf: 'shop:view:', order: 0, ...more, response };
+  return { ...made, variantOf: 'shop:view:', order: 0, freshness: FRESHNESS, ...more, response };
 }
 
 function frame(given?: Partial<Entry['response']>): Buffer {
@@ -79,6 +88,12 @@ describe('bytes that a store returns', () => {
         ...victim.entry,
         storedAt: now,
         expiresAt: now + 60_000,
+        freshness: {
+          ...FRESHNESS,
+          freshUntil: FRESHNESS.freshUntil - ahead,
+          staleWhileRevalidateUntil: FRESHNESS.staleWhileRevalidateUntil - ahead,
+          staleIfErrorUntil: FRESHNESS.staleIfErrorUntil - ahead,
+        },
       });
     },
   );
@@ -147,8 +162,26 @@ describe('an entry', () => {
       const field = name.toLowerCase();
       const headers = { [field]: 'a' };
       const verdict = mayStore(
-        { statuses: new Map([[200, 1_000]]), keyedHeaders: new Set(), declaredVary: new Set() },
-        { status: 200, headers, varyBefore: [], cookieAdded: field === 'set-cookie' },
+        {
+          statuses: new Map([[200, 1_000]]),
+          freshness: {
+            mode: 'min',
+            staleWhileRevalidate: undefined,
+            staleIfError: undefined,
+            canRevalidate: false,
+          },
+          keyedHeaders: new Set(),
+          declaredVary: new Set(),
+        },
+        {
+          status: 200,
+          headers,
+          varyBefore: [],
+          cookieAdded: field === 'set-cookie',
+          requestedAt: NOW,
+          receivedAt: NOW,
+          isAuthorized: false,
+        },
         { refusal: undefined, ttl: undefined },
       );
       const recorded = verdict.store ? diffHeaders({}, headers, [name]).headers : [];

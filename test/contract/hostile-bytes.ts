@@ -114,6 +114,28 @@ const HEADS: readonly HostileBytes[] = [
   head('an object with another prototype', (given) => `{"__proto__":${given},"length":12}`),
 ];
 
+/** Each of these in one place of what is said of freshness. */
+const FRESHNESS_CHANGES: readonly (readonly [string, number, (own: number, victim: Victim) => unknown])[] = [
+  ...[0, 1, 2, 3, 4].flatMap((at) =>
+    // A time in the distant past is one.
+    [null, '7', 1.5, 2 ** 53, ...(at === 0 ? [] : [-1])].map(
+      (bad) => [`${String(bad)} at ${at}`, at, () => bad] as const,
+    ),
+  ),
+  ['fresh after it is forgotten', 0, (_own, { entry }) => entry.expiresAt + 1],
+  [
+    'stale serving over before it is stale',
+    2,
+    (_own, { entry }) => (entry.freshness?.freshUntil ?? entry.expiresAt) - 1,
+  ],
+  ['stale serving after it is forgotten', 3, (_own, { entry }) => entry.expiresAt + 1],
+  ['a flag that nobody knows', 4, () => 4],
+];
+
+function freshThroughout({ expiresAt }: Entry): number[] {
+  return [expiresAt, 0, expiresAt, expiresAt, 0];
+}
+
 const FIELDS: readonly HostileBytes[] = [
   [
     'the entry of another key',
@@ -155,6 +177,15 @@ const FIELDS: readonly HostileBytes[] = [
   ...values('statusMessage', ...but(null, 'text'), '', 'a\r\nb', 'a\0', 'ж'),
   ...values('delivery', ...but(), '', 'Framework', 'constructor'),
   ...values('removed', ...but(ANY_VALUE[4]), [''], ['a b'], ['a\r\n'], ['é'], [['a']], 'etag', [{}]),
+  ...values('freshness', ...but(null), {}, [1, 2, 3, 4], [1, 2, 3, 4, 0, 0]),
+  ...FRESHNESS_CHANGES.map(([what, at, change]) =>
+    field(what, 'freshness', (value, victim) =>
+      // An entry that has none is fresh until it is forgotten.
+      ((value as number[] | null) ?? freshThroughout(victim.entry)).map((own, place) =>
+        place === at ? change(own, victim) : own,
+      ),
+    ),
+  ),
   ...values('headers', ...but(ANY_VALUE[4]), 'x: y', { x: 'y' }, [['x']], [[]], ['x', 'y'], [{}]),
 ];
 

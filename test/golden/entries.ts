@@ -1,4 +1,4 @@
-import type { Entry, StoredResponse } from '../../libs/caching/src/cache/entry.js';
+import type { Entry, EntryLife, StoredResponse } from '../../libs/caching/src/cache/entry.js';
 
 const KEY = 'shop:view:6:2:v10:3:GET20:BooksController.list6:public6:/books0:';
 const STORED_AT = 1_700_000_000_000;
@@ -24,6 +24,16 @@ function entry(response: Partial<StoredResponse>, more: Partial<Entry> = {}): En
   };
 }
 
+/** Of a response that is 7 s old when it is stored, fresh for a minute, and may be served stale for a while. */
+const FRESHNESS: EntryLife = {
+  freshUntil: STORED_AT + 60_000,
+  ageAtStore: 7_000,
+  staleWhileRevalidateUntil: STORED_AT + 90_000,
+  staleIfErrorUntil: STORED_AT + 300_000,
+  alwaysRevalidate: false,
+  staleForbidden: false,
+};
+
 const JSON_BODY = Buffer.from('{"books":[{"name":"Война и мир","price":"12.50"}]}');
 
 /** Entries and the files that hold their frames. */
@@ -47,6 +57,14 @@ export const GOLDEN: readonly (readonly [file: string, entry: Entry])[] = [
       headers: [['Content-Type', 'application/octet-stream']],
       body: Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)),
     }),
+  ],
+  ['may-be-stale', entry({ body: Buffer.from('{}') }, { freshness: FRESHNESS })],
+  [
+    'must-be-asked-about',
+    entry(
+      { body: Buffer.from('{}') },
+      { freshness: { ...FRESHNESS, alwaysRevalidate: true, staleForbidden: true } },
+    ),
   ],
   [
     'header-lists',

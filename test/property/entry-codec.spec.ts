@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeEntry, encodeEntry } from '../../libs/caching/src/cache/entry-codec.js';
-import type { Entry, HeaderField } from '../../libs/caching/src/cache/entry.js';
+import type { Entry, EntryLife, HeaderField } from '../../libs/caching/src/cache/entry.js';
 import { HOSTILE_BYTES } from '../contract/hostile-bytes.js';
 import { frameOf, partsOf } from '../support/entry-frames.js';
 
@@ -46,29 +46,63 @@ const entries: fc.Arbitrary<Entry> = fc
     n: fc.maxSafeNat(),
     age: fc.nat(1_000_000),
     left: fc.integer({ min: 1, max: 1_000_000 }),
+    freshness: optional(
+      fc.record({
+        freshFor: fc.double({ min: 0, max: 1, noNaN: true }),
+        staleFor: fc.double({ min: 0, max: 1, noNaN: true }),
+        onErrorFor: fc.double({ min: 0, max: 1, noNaN: true }),
+        ageAtStore: fc.nat(),
+        alwaysRevalidate: fc.boolean(),
+        staleForbidden: fc.boolean(),
+      }),
+    ),
   })
-  .map(({ key, variantOf, tags, keyAt, epoch, n, age, left, hasLength, statusMessage, ...rest }) => {
-    const body = rest.body && Buffer.from(rest.body);
-    const length: HeaderField = ['Content-Length', String(body?.length ?? 0)];
-    const { status, removed, delivery } = rest;
-    return {
-      key,
-      ...(variantOf !== undefined && { variantOf }),
-      response: {
-        status,
-        ...(statusMessage !== undefined && { statusMessage }),
-        headers: hasLength ? [...rest.headers, length] : rest.headers,
-        removed,
-        body,
-        delivery,
-      },
-      tags: tags.toSpliced(keyAt, 0, key),
-      start: { epoch, n },
-      order: 0,
-      storedAt: NOW - age,
-      expiresAt: NOW + left,
-    };
-  });
+  .map(
+    ({ key, variantOf, tags, keyAt, epoch, n, age, left, hasLength, statusMessage, freshness, ...rest }) => {
+      const body = rest.body && Buffer.from(rest.body);
+      const length: HeaderField = ['Content-Length', String(body?.length ?? 0)];
+      const { status, removed, delivery } = rest;
+      return {
+        key,
+        ...(variantOf !== undefined && { variantOf }),
+        response: {
+          status,
+          ...(statusMessage !== undefined && { statusMessage }),
+          headers: hasLength ? [...rest.headers, length] : rest.headers,
+          removed,
+          body,
+          delivery,
+        },
+        tags: tags.toSpliced(keyAt, 0, key),
+        start: { epoch, n },
+        order: 0,
+        storedAt: NOW - age,
+        expiresAt: NOW + left,
+        ...(freshness !== undefined && { freshness: within(left, freshness) }),
+      };
+    },
+  );
+
+/** Times of which none is after the entry is forgotten, from parts of what is left of it. */
+function within(
+  left: number,
+  {
+    freshFor,
+    staleFor,
+    onErrorFor,
+    ...rest
+  }: Pick<EntryLife, 'ageAtStore' | 'alwaysRevalidate' | 'staleForbidden'> &
+    Record<'freshFor' | 'staleFor' | 'onErrorFor', number>,
+): EntryLife {
+  const freshUntil = NOW + Math.floor(left * freshFor);
+  const until = (part: number): number => freshUntil + Math.floor((NOW + left - freshUntil) * part);
+  return {
+    ...rest,
+    freshUntil,
+    staleWhileRevalidateUntil: until(staleFor),
+    staleIfErrorUntil: until(onErrorFor),
+  };
+}
 
 function encode(entry: Entry): Buffer {
   return encodeEntry(entry, entry.start) as Buffer;

@@ -14,6 +14,7 @@ export const HEAD = [
   'delivery',
   'headers',
   'removed',
+  'freshness',
 ] as const;
 
 export type HeadName = (typeof HEAD)[number];

@@ -76,6 +76,13 @@ export class CacheStoreError extends CachingError {
   ) {
     super(`The cache store's ${operation} ${problem}`, options);
   }
+
+  /** What an operation failed with, as one of these. */
+  static from(operation: string, cause: unknown): CacheStoreError {
+    if (cause instanceof CacheStoreError) return cause;
+    const problem = cause instanceof Error ? `failed: ${cause.message}` : 'failed';
+    return new CacheStoreError(operation, problem, { cause });
+  }
 }
 
 /** A value as it may be shown in an error: short, and never an object's insides, which may hold secrets. */

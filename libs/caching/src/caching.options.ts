@@ -3,6 +3,7 @@ import type { CacheStore } from './stores/store.js';
 import type { Coherence } from './stores/tiered.store.js';
 import type { Duration } from './duration.js';
 import type { ResponseFilter } from './http/response-filter.js';
+import type { FreshnessMode } from './http/semantics/freshness.js';
 import type { KeyStrategy } from './http/key-strategy.js';
 import type { RequestView } from './http/request-view.js';
 
@@ -35,9 +36,31 @@ export interface CachePolicyOptions {
   maxEntryBytes?: number;
   /**
    * Who shares one run of a handler for one key: the requests of an instance, or, with a shared store, those of the
-   * whole `'cluster'`, at the price of a round trip for each miss. Default `'instance'`.
+   * whole `'cluster'`, at the price of two round trips for each miss. Default `'instance'`.
    */
   coalesce?: 'instance' | 'cluster';
+  /**
+   * Who says how long a response lives, where its `Cache-Control`, `CDN-Cache-Control` or `Expires` says something:
+   * `'response'`; `'route'`, its `ttl`; or `'min'`, whichever is shorter. What the response forbids (`no-store`,
+   * `private`, `no-cache`) is forbidden in any case. Default `'min'`.
+   */
+  freshness?: FreshnessMode;
+  /**
+   * True: `Cache-Control` and `Pragma` of requests count, so that clients may ask for a new response, at most once a
+   * second for each key. Default `false`.
+   */
+  honourRequestCacheControl?: boolean;
+  /**
+   * Gives complete responses that have no `ETag` one of their exact bytes, so that clients that have them already are
+   * sent 304. It costs a SHA-256 of each response that is stored. Default `true`.
+   */
+  etag?: boolean;
+  /**
+   * What caches behind this one (browsers, CDNs) are told of responses that have neither `Cache-Control` nor
+   * `Expires`: for how long they may keep them, never longer than this cache does, and whether all may. They can't be
+   * told of evictions. Default: nothing.
+   */
+  downstream?: { maxAge?: Duration; public?: boolean };
   /** Joins the key: another version starts from nothing. Default `''`. */
   version?: string;
 }
@@ -78,6 +101,11 @@ export interface CachingModuleOptions extends CachePolicyOptions {
   storeTimeout?: Duration;
   /** How long after its start a fill is waited for by requests of the same key. Default `'30s'`. */
   coalesceTimeout?: Duration;
+  /**
+   * A successful POST, PUT, PATCH or DELETE evicts its own path, and those that its `Location` and `Content-Location`
+   * name. Default `true`.
+   */
+  autoEvict?: boolean;
   /** `Cache-Status` and `X-Cache` on responses of cached routes. Default `true`. */
   debugHeaders?: boolean;
 }
@@ -97,7 +125,10 @@ export const CACHE_CLOCK = Symbol('nestjs-caching.clock');
 
 /** Options with their defaults, durations in milliseconds. */
 export interface ResolvedOptions extends Required<
-  Pick<CachingModuleOptions, 'namespace' | 'enabled' | 'cacheAll' | 'credentialCookies' | 'debugHeaders'>
+  Pick<
+    CachingModuleOptions,
+    'namespace' | 'enabled' | 'cacheAll' | 'credentialCookies' | 'autoEvict' | 'debugHeaders'
+  >
 > {
   readonly policy: CachePolicyOptions;
   readonly ttl: number;

@@ -3,6 +3,7 @@ import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { Cache } from 'cache-manager';
 import type { Clock } from './cache/clock.js';
 import { StoreGuard } from './cache/guard.js';
+import { StoreTrouble } from './cache/store-trouble.js';
 import { ViewCache } from './cache/view-cache.js';
 import type { ResolvedOptions } from './caching.options.js';
 import { createCacheManager } from './cache-values.js';
@@ -31,6 +32,7 @@ import { type InterceptorParts, ViewCacheInterceptor } from './view-cache.interc
 export class CachingRuntime {
   readonly logger = new Logger('CachingModule');
   readonly events = new CacheEvents((error) => this.logger.error(error));
+  readonly #trouble: StoreTrouble;
   readonly store: CacheStore;
   readonly cache: ViewCache;
   readonly interceptor = new ViewCacheInterceptor(() => this.#parts);
@@ -43,6 +45,7 @@ export class CachingRuntime {
     readonly options: ResolvedOptions,
     readonly clock: Clock,
   ) {
+    this.#trouble = new StoreTrouble(clock, this.logger);
     const { store, storeTimeout, coalesceTimeout, onStoreFailure } = options;
     this.store = store === undefined ? this.#memory() : isSharedTier(store) ? this.#tiered(store) : store;
     this.cache = new ViewCache({
@@ -52,6 +55,7 @@ export class CachingRuntime {
       storeTimeout,
       coalesceTimeout,
       onStoreFailure,
+      trouble: this.#trouble,
     });
     for (const warning of options.warnings) this.logger.warn(warning);
   }
@@ -61,7 +65,7 @@ export class CachingRuntime {
     const { store, clock, options, events } = this;
     const values =
       store instanceof TieredStore ? store.values : new EntryValues(store, clock, options.namespace);
-    const guard = new StoreGuard(clock, events, options.storeTimeout);
+    const guard = new StoreGuard(clock, events, options.storeTimeout, this.#trouble);
     return (this.#values ??= createCacheManager(values, guard, options.ttl));
   }
 
@@ -110,6 +114,7 @@ export class CachingRuntime {
         (tags) => this.cache.evict(tags),
         (controller, method) =>
           this.#routes.named(controller, method)?.site.name ?? `${controller.name}.${method}`,
+        this.#routes.cachedPaths,
       ),
     };
   }
@@ -138,14 +143,14 @@ export class CachingRuntime {
       coherence,
       heartbeat,
       timeout: storeTimeout,
-      longestLife: ttl,
+      longestLife: () => ttl,
       maxEntryBytes: () => Math.max(maxEntryBytes, this.#routes.largestEntry),
       everything: ALL_VIEWS,
+      onCaveat: (caveat) => this.logger.warn(caveat),
       onError: (operation, cause) => {
-        if (!this.events.active) return;
-        const error =
-          cause instanceof CacheStoreError ? cause : new CacheStoreError(operation, 'failed', { cause });
-        this.events.emit({ type: 'storeError', operation, error });
+        const error = CacheStoreError.from(operation, cause);
+        this.#trouble.failed(error);
+        if (this.events.active) this.events.emit({ type: 'storeError', operation, error });
       },
     });
   }

@@ -57,8 +57,10 @@ export interface CacheEvictOptions {
   routes?: readonly (readonly [controller: Type, method: string])[];
   /** Every response of every handler. */
   all?: boolean;
-  /** Evict only where this returns true. */
+  /** Evict only where this returns true; otherwise nothing at all, the request's own path included. */
   when?: RequestCallback<boolean>;
+  /** Whether the request's own path is evicted as well, and what its `Location` names. Default the module's option. */
+  autoEvict?: boolean;
 }
 
 /**

@@ -43,26 +43,28 @@ export {
 } from './http/key-strategy.js';
 export type { FrameworkRequest, RequestView } from './http/request-view.js';
 export type { HeaderBag } from './http/header-diff.js';
+export type { FreshnessMode } from './http/semantics/freshness.js';
 export type { Clock } from './cache/clock.js';
-export type { Entry, HeaderField, StoredResponse } from './cache/entry.js';
+export type { Entry, EntryLife, HeaderField, StoredResponse } from './cache/entry.js';
 export type { MaybePromise } from './cache/maybe-promise.js';
 export type { StampPosition } from './cache/stamps.js';
 export type { FilteredResponse, ResponseFilter } from './http/response-filter.js';
 export type { BypassReason, SkipReason } from './cache/reasons.js';
 export { type CacheEvent, CacheEvents, type CacheListener } from './observe/events.js';
-export { keyv, KeyvTier } from './stores/keyv.store.js';
-export type { KeyvAdapter } from './stores/keyv-adapter.js';
+export { keyv, KeyvTier } from './stores/keyv/keyv.store.js';
+export type { KeyvAdapter } from './stores/keyv/keyv-adapter.js';
 export { memory, type MemoryStore, type MemoryStoreOptions } from './stores/memory.store.js';
 export type { RedisConnection } from './stores/redis/create-redis-link.js';
 export type { NodeRedisClient } from './stores/redis/node-redis.js';
 export { redis, type RedisStoreOptions, RedisTier } from './stores/redis/redis.store.js';
-export type {
-  Lease,
-  SharedLookup,
-  SharedTier,
-  SharedTierHost,
-  StampDelta,
-  ValueStorage,
+export {
+  type Lease,
+  type SharedLookup,
+  type SharedTier,
+  type SharedTierHost,
+  type StampDelta,
+  UnconfirmedEvictionError,
+  type ValueStorage,
 } from './stores/shared-tier.js';
 export type { CacheStore } from './stores/store.js';
 export type { Coherence } from './stores/tiered.store.js';

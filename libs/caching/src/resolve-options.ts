@@ -21,6 +21,10 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
   refresh: true,
   maxEntryBytes: true,
   coalesce: true,
+  freshness: true,
+  honourRequestCacheControl: true,
+  etag: true,
+  downstream: true,
   version: true,
   namespace: true,
   enabled: true,
@@ -34,6 +38,7 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
   onStoreFailure: true,
   storeTimeout: true,
   coalesceTimeout: true,
+  autoEvict: true,
   debugHeaders: true,
 };
 
@@ -56,15 +61,28 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     throw new CachingConfigError('credentialCookies', credentialCookies, "'*' or a list of cookie names");
   }
   checkType('principal', principal, 'function', 'CachingModule');
-  for (const field of ['enabled', 'cacheAll', 'debugHeaders'] as const) {
+  for (const field of ['enabled', 'cacheAll', 'autoEvict', 'debugHeaders'] as const) {
     checkType(field, given[field], 'boolean', 'CachingModule');
   }
   if (store !== undefined && !isStore(store))
-    throw new CachingConfigError('store', store, 'a store, e.g. memory()');
+    // A text there is likely a URL, with a password in it.
+    throw new CachingConfigError(
+      'store',
+      typeof store === 'string' ? 'a text' : store,
+      'a store: memory(), redis({ url }) or keyv()',
+    );
   const { coherence = DEFAULTS.coherence, onStoreFailure = DEFAULTS.onStoreFailure } = given;
   const { heartbeat = DEFAULTS.heartbeat } = given;
   oneOf('coherence', coherence, ['bus', 'strict']);
   oneOf('onStoreFailure', onStoreFailure, ['queue', 'throw']);
+  if (store === undefined || !isSharedTier(store)) {
+    for (const field of ['coherence', 'heartbeat', 'onStoreFailure'] as const) {
+      if (given[field] !== undefined)
+        warnings.push(
+          `CachingModule: option "${field}" does nothing without a shared store such as redis().`,
+        );
+    }
+  }
   return {
     policy: given,
     namespace,
@@ -74,6 +92,7 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     warnings,
     enabled: given.enabled ?? true,
     cacheAll: given.cacheAll ?? false,
+    autoEvict: given.autoEvict ?? true,
     debugHeaders: given.debugHeaders ?? true,
     ttl: duration('ttl', given.ttl ?? DEFAULTS.ttl, 'CachingModule', []),
     storeTimeout: duration('storeTimeout', storeTimeout, 'CachingModule', []),
@@ -115,9 +134,7 @@ function isStore(given: object): boolean {
   const store: Partial<CacheStore> = given;
   return (
     isSharedTier(given) ||
-    [store.lookup, store.set, store.delete, store.evict, store.isCurrent].every(
-      (part) => typeof part === 'function',
-    )
+    [store.lookup, store.set, store.evict, store.isCurrent].every((part) => typeof part === 'function')
   );
 }
 
@@ -135,6 +152,10 @@ export function checkPolicy(given: CachePolicyOptions, where: string, warnings: 
     checkType(field, given[field], 'function', where);
   checkType('version', version, 'string', where);
   if (given.coalesce !== undefined) oneOf('coalesce', given.coalesce, ['instance', 'cluster'], where);
+  if (given.freshness !== undefined) oneOf('freshness', given.freshness, ['min', 'response', 'route'], where);
+  for (const field of ['honourRequestCacheControl', 'etag'] as const)
+    checkType(field, given[field], 'boolean', where);
+  if (given.downstream !== undefined) checkDownstream(given.downstream, where, warnings);
   if (scope !== undefined && scope !== 'public')
     checkType('scope', scope, 'function', where, "'public' or a function");
   const strategies = key === undefined ? [] : Array.isArray(key) ? (key as unknown[]) : [key];
@@ -148,6 +169,18 @@ export function checkPolicy(given: CachePolicyOptions, where: string, warnings: 
   }
   if (maxEntryBytes !== undefined) wholeNumber('maxEntryBytes', maxEntryBytes, where);
   if (statuses !== undefined) checkStatuses(statuses, where, warnings);
+}
+
+function checkDownstream(
+  given: NonNullable<CachePolicyOptions['downstream']>,
+  where: string,
+  warnings: string[],
+): void {
+  if (typeof given !== 'object' || given === null || Object.keys(given).length === 0)
+    throw new CachingConfigError('downstream', given, 'an object with maxAge, public or both', where);
+  checkNames(given, { maxAge: true, public: true }, where, 'downstream.');
+  if (given.maxAge !== undefined) duration('downstream.maxAge', given.maxAge, where, warnings);
+  checkType('downstream.public', given.public, 'boolean', where);
 }
 
 function isStrategy(item: unknown): boolean {

@@ -3,7 +3,7 @@ import type { Observable } from 'rxjs';
 import type { CacheEvictor } from './http/cache-evictor.js';
 import type { FrameworkResponse, HttpPlatform } from './http/platform/platform.js';
 import { type FrameworkRequest, RequestView } from './http/request-view.js';
-import type { RouteTable } from './http/route-table.js';
+import type { RoutePolicy, RouteTable } from './http/route-table.js';
 import type { ViewServer } from './http/view-server.js';
 
 /** What the interceptor is wired to; there once the application has found its routes and its platform. */
@@ -29,15 +29,21 @@ export class ViewCacheInterceptor implements NestInterceptor {
     const parts = this.parts();
     if (parts === undefined || context.getType() !== 'http') return next.handle();
     const route = parts.routes.find(context.getClass(), context.getHandler());
-    if (route === undefined || (route.view === undefined && route.evict === undefined)) return next.handle();
-    const { view, evict } = route;
+    if (route === undefined || !concernsCache(route)) return next.handle();
+    const { site, view, evict, evictsItself } = route;
     const http = context.switchToHttp();
     const request = new RequestView(http.getRequest<FrameworkRequest>());
     const response = http.getResponse<FrameworkResponse>();
     const { platform, views, evictor } = parts;
     const handle = (): Observable<unknown> =>
-      evict === undefined ? next.handle() : evictor.after(evict, request, platform.node(response), next);
+      evict === undefined && !evictsItself
+        ? next.handle()
+        : evictor.after({ site, policy: evict, evictsItself, platform, request, response }, next);
     if (view === undefined || views === undefined) return handle();
     return views.serve(view, { platform, request, response, handle }) as Observable<unknown>;
   }
+}
+
+function concernsCache({ view, evict, evictsItself }: RoutePolicy): boolean {
+  return view !== undefined || evict !== undefined || evictsItself;
 }

@@ -6,10 +6,13 @@ export interface Clock {
   after(delay: number, task: () => void): () => void;
 }
 
+/** The longest delay that Node.js has: with a longer one a timer is over at once. About 24.8 days, in milliseconds. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delay, task) {
-    const timer = setTimeout(task, delay);
+    const timer = setTimeout(task, Math.min(delay, LONGEST_DELAY));
     timer.unref();
     return () => clearTimeout(timer);
   },

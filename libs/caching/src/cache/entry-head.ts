@@ -1,5 +1,5 @@
 import { MAX_DURATION } from '../duration.js';
-import type { Entry, HeaderField, StoredResponse } from './entry.js';
+import type { Entry, EntryLife, HeaderField, StoredResponse } from './entry.js';
 import type { StampPosition } from './stamps.js';
 
 /** What the reader of stored bytes knows beside them. */
@@ -32,11 +32,28 @@ type Head = [
   delivery: StoredResponse['delivery'],
   headers: readonly HeaderField[],
   removed: readonly string[],
+  freshness: Life | null,
+];
+
+type Life = [
+  freshUntil: number,
+  ageAtStore: number,
+  staleWhileRevalidateUntil: number,
+  staleIfErrorUntil: number,
+  /** The sum of `LIFE_FLAGS`. */
+  flags: number,
 ];
 
 type Untrusted<T> = { [P in keyof T]: unknown };
 
-const HEAD_FIELDS = 12 satisfies Head['length'];
+const HEAD_FIELDS = 13 satisfies Head['length'];
+
+const LIFE_FIELDS = 5 satisfies Life['length'];
+
+const LIFE_AT = HEAD_FIELDS - 1;
+
+const LIFE_FLAGS = { alwaysRevalidate: 1, staleForbidden: 2 } as const;
+const ALL_LIFE_FLAGS = LIFE_FLAGS.alwaysRevalidate + LIFE_FLAGS.staleForbidden;
 
 /** By how much the clock of the one who stored may be ahead of ours, in milliseconds. */
 const MAX_SKEW = 10_000;
@@ -66,7 +83,7 @@ export function isStorable({ key, tags, response }: Entry, bodyLength: number): 
 
 /** @param entry one that is storable */
 export function writeHead(entry: Entry, { epoch, n }: StampPosition): string {
-  const { key, variantOf, tags, storedAt, expiresAt, response } = entry;
+  const { key, variantOf, tags, storedAt, expiresAt, response, freshness } = entry;
   const { status, statusMessage, delivery, headers, removed } = response;
   const head: Head = [
     tags,
@@ -81,8 +98,20 @@ export function writeHead(entry: Entry, { epoch, n }: StampPosition): string {
     delivery,
     headers,
     removed,
+    freshness === undefined ? null : writeLife(freshness),
   ];
   return JSON.stringify(head);
+}
+
+function writeLife(life: EntryLife): Life {
+  return [
+    life.freshUntil,
+    life.ageAtStore,
+    life.staleWhileRevalidateUntil,
+    life.staleIfErrorUntil,
+    (life.alwaysRevalidate ? LIFE_FLAGS.alwaysRevalidate : 0) +
+      (life.staleForbidden ? LIFE_FLAGS.staleForbidden : 0),
+  ];
 }
 
 /** The entry that a head and its body make, or why they make none. Never throws. */
@@ -98,13 +127,16 @@ export function readHead(text: string, body: Buffer | undefined, expected: Expec
   if (variantOf !== null && !isText(variantOf)) return 'fields';
   if (!isText(epoch) || !isWhole(n) || n < 0) return 'fields';
   if (!isWhole(storedAt) || !isWhole(expiresAt)) return 'fields';
-  const life = expiresAt - storedAt;
-  if (life <= 0 || life > MAX_DURATION) return 'fields';
+  const kept = expiresAt - storedAt;
+  if (kept <= 0 || kept > MAX_DURATION) return 'fields';
   if (storedAt > now + MAX_SKEW) return 'future';
   if (expiresAt <= now) return 'expired';
   const response = readResponse(head as Untrusted<Head>, body);
   if (response === undefined) return 'fields';
   const since = Math.min(storedAt, now);
+  const given: unknown = head[LIFE_AT];
+  const freshness = given === null ? undefined : readLife(given, expiresAt, storedAt - since);
+  if (freshness === 'fields') return 'fields';
   return {
     key,
     ...(variantOf !== null && { variantOf }),
@@ -114,7 +146,26 @@ export function readHead(text: string, body: Buffer | undefined, expected: Expec
     // Of the fills of this process, which the one that made it may not have been.
     order: 0,
     storedAt: since,
-    expiresAt: since + life,
+    expiresAt: since + kept,
+    ...(freshness !== undefined && { freshness }),
+  };
+}
+
+/** @param ahead by how much the clock of the one who stored is ahead of ours, in milliseconds */
+function readLife(given: unknown, expiresAt: number, ahead: number): EntryLife | 'fields' {
+  if (!Array.isArray(given) || given.length !== LIFE_FIELDS || !given.every(isWhole)) return 'fields';
+  const [freshUntil, ageAtStore, staleWhileRevalidateUntil, staleIfErrorUntil, flags] = given as Life;
+  const areInOrder = [freshUntil, staleWhileRevalidateUntil, staleIfErrorUntil].every(
+    (until) => until >= freshUntil && until <= expiresAt,
+  );
+  if (!areInOrder || ageAtStore < 0 || flags < 0 || flags > ALL_LIFE_FLAGS) return 'fields';
+  return {
+    freshUntil: freshUntil - ahead,
+    ageAtStore,
+    staleWhileRevalidateUntil: staleWhileRevalidateUntil - ahead,
+    staleIfErrorUntil: staleIfErrorUntil - ahead,
+    alwaysRevalidate: (flags & LIFE_FLAGS.alwaysRevalidate) !== 0,
+    staleForbidden: (flags & LIFE_FLAGS.staleForbidden) !== 0,
   };
 }
 

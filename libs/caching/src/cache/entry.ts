@@ -21,6 +21,21 @@ export interface StoredResponse {
   readonly delivery: 'framework' | 'raw';
 }
 
+/** How long a response may be used, and how. Times are milliseconds since the epoch. */
+export interface EntryLife {
+  readonly freshUntil: number;
+  /** How old the response was when it was stored, in milliseconds. */
+  readonly ageAtStore: number;
+  /** Not before `freshUntil`; the same where no stale serving is wanted or allowed. */
+  readonly staleWhileRevalidateUntil: number;
+  /** Not before `freshUntil`; the same where no stale serving is wanted or allowed. */
+  readonly staleIfErrorUntil: number;
+  /** Not to be used, however fresh, without asking again. */
+  readonly alwaysRevalidate: boolean;
+  /** Not to be used stale, whoever wishes it. */
+  readonly staleForbidden: boolean;
+}
+
 /** A stored view. */
 export interface Entry {
   readonly key: string;
@@ -35,7 +50,15 @@ export interface Entry {
   readonly order: number;
   /** Milliseconds since the epoch. */
   readonly storedAt: number;
+  /** When the store forgets it. */
   readonly expiresAt: number;
+  /** Where it is not there: new when it was stored, and fresh until the store forgets it. */
+  readonly freshness?: EntryLife;
+}
+
+/** Whether an entry may answer by itself: neither stale nor to be asked about first. */
+export function isFresh({ freshness }: Entry, now: number): boolean {
+  return freshness === undefined || (now < freshness.freshUntil && !freshness.alwaysRevalidate);
 }
 
 /** Whether a look-up found an entry, or only the place in the eviction sequence from which a fill may start. */
@@ -47,12 +70,21 @@ export function isEntry(found: Entry | StampPosition): found is Entry {
  * What an entry costs beside its texts and the bytes of its body: objects, lists and slots of tables, in bytes.
  * Measured by `bench/memory.mjs`, which fails where what is counted is far from what is used.
  */
-const OVERHEAD = { entry: 400, variant: 300, tag: 32, header: 136, body: 216, removed: 40 } as const;
+const OVERHEAD = {
+  entry: 400,
+  freshness: 136,
+  variant: 300,
+  tag: 32,
+  header: 136,
+  body: 216,
+  removed: 40,
+} as const;
 
 /** Bytes that an entry takes, as the bound of the memory store counts them. */
-export function sizeOf({ key, variantOf, tags, response }: Entry): number {
+export function sizeOf({ key, variantOf, tags, response, freshness }: Entry): number {
   const { headers, removed, body } = response;
   let size = OVERHEAD.entry + sizeOfText(key);
+  if (freshness !== undefined) size += OVERHEAD.freshness;
   if (variantOf !== undefined) size += OVERHEAD.variant + sizeOfText(variantOf);
   for (const tag of tags) size += OVERHEAD.tag + (tag === key ? 0 : sizeOfText(tag));
   for (const [name, value] of headers) size += OVERHEAD.header + name.length + String(value).length;

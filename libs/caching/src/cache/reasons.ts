@@ -25,10 +25,20 @@ export type SkipReason =
   | 'set-cookie'
   | 'no-store'
   | 'private'
+  /** The request had `Authorization`, and the response, which decides here, does not say that it may be shared. */
+  | 'authorization'
+  /** `Cache-Control: must-understand`, and what its status asks of caches is not known here. */
+  | 'must-understand'
+  /** `Cache-Control: no-cache`: to be asked about before each use. */
+  | 'no-cache'
+  /** Over when it came, by its `Cache-Control`, `Expires` or `Age`. */
+  | 'stale'
   /** `Vary: *`, an invalid one, or one that names a header the key does not cover. */
   | 'vary'
   | 'partial'
   | 'not-modified'
+  /** `Cache-Control: no-store` of the request, where the route honours it. */
+  | 'request'
   /** `CacheContext.noStore()`. */
   | 'handler'
   /** More than 256 tags. */

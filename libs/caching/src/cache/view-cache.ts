@@ -2,13 +2,17 @@ import type { CacheEvents } from '../observe/events.js';
 import type { CacheStore } from '../stores/store.js';
 import { BackgroundWork } from './background-work.js';
 import type { Clock } from './clock.js';
-import type { Entry, StoredResponse } from './entry.js';
+import { type Entry, type EntryLife, isEntry, isFresh, type StoredResponse } from './entry.js';
 import { StoreGuard } from './guard.js';
+import type { StoreTrouble } from './store-trouble.js';
 import { FillLease } from './fill-lease.js';
 import { HIT_FOR_MISS_LIFE, HitForMiss } from './hit-for-miss.js';
 import { chain, isPromiseLike, type MaybePromise } from './maybe-promise.js';
 import { type Flight, type FlightOutcome, type FlightResult, SingleFlight } from './single-flight.js';
 import type { StampPosition } from './stamps.js';
+
+/** For how long after an error all instances run their own handlers for its key, in milliseconds. */
+const SHARED_BY_NOBODY = 1_000;
 
 /** How many requests may wait for one fill; the rest run their own handler. */
 export const MAX_WAITERS = 16_384;
@@ -19,6 +23,11 @@ export interface ViewKey {
   readonly key: string;
   /** The key without the header values in it, where there are any: variants of one URL are capped together. */
   readonly variantOf?: string;
+}
+
+/** Where a fill may start from, and what is stored but no longer fresh. */
+export interface Missed extends StampPosition {
+  readonly stale?: Entry;
 }
 
 /** What a request that missed has to do: run the handler and tell the fill, or wait for another's. */
@@ -38,6 +47,8 @@ export interface ViewCacheOptions {
   /** Milliseconds after a fill's start at which its waiters stop waiting. */
   readonly coalesceTimeout: number;
   readonly maxWaiters?: number;
+  /** Told when the store fails and when it answers again. */
+  readonly trouble?: StoreTrouble;
   /** What the caller of an eviction gets that the store will do again: its word, or the error. Default the error. */
   readonly onStoreFailure?: 'queue' | 'throw';
 }
@@ -76,12 +87,13 @@ export class ViewCache {
     coalesceTimeout,
     maxWaiters = MAX_WAITERS,
     onStoreFailure = 'throw',
+    trouble,
   }: ViewCacheOptions) {
     this.#store = store;
     this.#queues = onStoreFailure === 'queue' && store.replaysEvictions === true;
     this.#clock = clock;
     this.#events = events;
-    this.#guard = new StoreGuard(clock, events, storeTimeout);
+    this.#guard = new StoreGuard(clock, events, storeTimeout, trouble);
     this.#storeTimeout = storeTimeout;
     this.#hitForMiss = new HitForMiss(clock);
     this.#leases = new FillLease({
@@ -101,12 +113,12 @@ export class ViewCache {
   }
 
   /**
-   * The entry, or the position from which a fill may start. Where the store fails, what this process knows of the
+   * The entry that may answer by itself, or the position from which a fill may start. Where the store fails, what this process knows of the
    * sequence is at or behind the truth, so a fill that starts from it is dropped too often rather than too seldom.
    *
    * @param spent milliseconds that the same request has waited for the store already
    */
-  lookup(key: string, spent = 0): MaybePromise<Entry | StampPosition> {
+  lookup(key: string, spent = 0): MaybePromise<Entry | Missed> {
     const store = this.#store;
     let askedAt: number | undefined;
     const found = this.#guard.tolerate(
@@ -116,8 +128,19 @@ export class ViewCache {
       spent,
     );
     // An answer that comes at once is never a failure that came late: most hits need no look at the clock.
-    if (isPromiseLike(found)) askedAt = this.#clock.now();
-    return found;
+    if (!isPromiseLike(found)) return this.#judge(found);
+    askedAt = this.#clock.now();
+    return found.then((answer) => this.#judge(answer));
+  }
+
+  #judge(found: Entry | StampPosition): Entry | Missed {
+    if (!isEntry(found) || isFresh(found, this.#clock.now())) return found;
+    return this.missedAt(found);
+  }
+
+  /** For an entry that may not answer a request, though it is fresh: where a fill may start from. */
+  missedAt(stale: Entry): Missed {
+    return { ...this.#store.position, stale };
   }
 
   /** Where a fill may start from, and what it may join, where the store could not be asked. */
@@ -126,8 +149,9 @@ export class ViewCache {
     return joinsUnasked === undefined ? position : { ...position, joinsAfter: askedAt - joinsUnasked };
   }
 
-  /** For a request that missed at `start`: wait for the fill that is under way, or lead one. */
-  join(view: ViewKey, start: StampPosition, tags: string[]): Ticket {
+  /** For a request that missed: wait for the fill that is under way, or lead one. */
+  join(view: ViewKey, missed: Missed, tags: string[]): Ticket {
+    const start = startOf(missed);
     if (!this.#hitForMiss.has(view.key)) {
       const flight = this.#flights.find(view.key, start.joinsAfter);
       if (flight === undefined) return { role: 'fill', fill: this.#begin(view, start, tags, true) };
@@ -178,7 +202,8 @@ export class ViewCache {
       (position) => tell(position, true),
       (error: unknown) => {
         if (!this.#queues) throw error;
-        return tell(this.#store.position, false);
+        const { position } = this.#store;
+        return tell(position.shared ?? position, false);
       },
     );
   }
@@ -197,7 +222,7 @@ export class ViewCache {
       isCurrent: () => this.#store.isCurrent(start, tags),
       save: (entry, lease) => this.#save(view, entry, lease),
       now: () => this.#clock.now(),
-      release: (lease) => this.#leases.release(view.key, lease),
+      release: (lease, uncacheableFor) => this.#leases.release(view.key, lease, uncacheableFor),
       notCacheable: (lease) => {
         this.#hitForMiss.add(view.key);
         if (lease !== undefined) this.#leases.release(view.key, lease, HIT_FOR_MISS_LIFE);
@@ -220,7 +245,7 @@ export class ViewCache {
       this.#events.emit({
         type: 'stored',
         route: view.route,
-        ttlMs: entry.expiresAt - entry.storedAt,
+        ttlMs: (entry.freshness?.freshUntil ?? entry.expiresAt) - entry.storedAt,
         bytes: entry.response.body?.length ?? 0,
       });
     });
@@ -228,11 +253,18 @@ export class ViewCache {
   }
 }
 
+/** Without the entry: what is kept of a fill must not keep all that was stored before it. */
+function startOf(missed: Missed): StampPosition {
+  if (missed.stale === undefined) return missed;
+  const { epoch, n, shared, joinsAfter } = missed;
+  return { epoch, n, ...(shared && { shared }), ...(joinsAfter !== undefined && { joinsAfter }) };
+}
+
 interface FillHost {
   isCurrent(): boolean;
   save(entry: Entry, lease: string | undefined): void;
   now(): number;
-  release(lease: string): void;
+  release(lease: string, uncacheableFor?: number): void;
   notCacheable(lease: string | undefined): void;
 }
 
@@ -242,11 +274,13 @@ interface FillHost {
  */
 export class Fill {
   /** Why the response may not be stored, whatever it looks like: the handler said so, or it has too many tags. */
-  refusal: 'handler' | 'tags' | undefined;
+  refusal: 'handler' | 'tags' | 'request' | undefined;
   /** The time to live that the handler chose, in milliseconds. */
   ttl: number | undefined;
   /** What makes it the only fill of its key among all instances. */
   lease: string | undefined;
+  /** When the handler was started, in milliseconds since the epoch. */
+  readonly startedAt: number;
   #ended = false;
 
   constructor(
@@ -256,7 +290,14 @@ export class Fill {
     private readonly tags: string[],
     private readonly flight: Flight | undefined,
     private readonly host: FillHost,
-  ) {}
+  ) {
+    this.startedAt = host.now();
+  }
+
+  /** Milliseconds since the epoch. */
+  now(): number {
+    return this.host.now();
+  }
 
   get ended(): boolean {
     return this.#ended;
@@ -281,8 +322,12 @@ export class Fill {
     return this.host.isCurrent();
   }
 
-  /** Stores the response for `ttl` milliseconds, if it is still current, and gives it to those who wait. */
-  store(response: StoredResponse, ttl: number): void {
+  /**
+   * Stores the response for `ttl` milliseconds, if it is still current, and gives it to those who wait.
+   *
+   * @param life how it may be used meanwhile; default: as fresh
+   */
+  store(response: StoredResponse, ttl: number, life?: EntryLife): void {
     const current = this.isCurrent();
     if (current && !this.#ended) {
       const { order, start, view } = this;
@@ -301,6 +346,7 @@ export class Fill {
           order,
           storedAt,
           expiresAt,
+          ...(life && { freshness: life }),
         },
         this.#takeLease(),
       );
@@ -310,6 +356,9 @@ export class Fill {
 
   /** Gives the response to those who wait now and keeps it for nobody, as for an error status. */
   share(response: StoredResponse): void {
+    const lease = this.#takeLease();
+    // Other instances would run a handler that fails one after the other, each waiting for the one before.
+    if (lease !== undefined) this.host.release(lease, SHARED_BY_NOBODY);
     this.#end({ response, current: this.isCurrent() });
   }
 

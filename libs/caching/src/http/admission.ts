@@ -26,7 +26,9 @@ export function admit(
   request: RequestView,
   rules: CredentialRules,
 ): MaybePromise<Admitted | KeyBypass> {
-  if (request.method !== policy.method) return { bypass: 'method' };
+  const { method } = request;
+  if (method !== policy.method && !(method === 'HEAD' && policy.method === 'GET'))
+    return { bypass: 'method' };
   if (policy.uncovered) return { bypass: 'uncovered-inputs' };
   if (policy.method === 'GET' && hasBody(request)) return { bypass: 'get-body' };
   if (hasPrecondition(request)) return { bypass: 'precondition' };

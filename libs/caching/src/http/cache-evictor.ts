@@ -1,14 +1,28 @@
-import type { ServerResponse } from 'node:http';
 import { type CallHandler, Logger, StreamableFile, type Type } from '@nestjs/common';
 import { concat, defer, EMPTY, from, ignoreElements, type Observable, tap } from 'rxjs';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import { CacheStoreError } from '../caching.errors.js';
+import type { CachedPaths } from './cached-paths.js';
+import { changedTags, isUnsafe } from './changed-paths.js';
 import { type EvictPolicy, evictedTags } from './evict-policy.js';
-import { beforeEachPart, holdEnd } from './platform/platform.js';
+import { beforeEachPart, type FrameworkResponse, holdEnd, type HttpPlatform } from './platform/platform.js';
 import type { RequestView } from './request-view.js';
+import type { RouteSite } from './route-policy.js';
 
 /** Methods that ask for nothing to be changed (RFC 9110 §9.2.1). */
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/** A request to a handler whose success may evict. */
+export interface Writing {
+  readonly site: RouteSite;
+  /** What its `@CacheEvict` says. */
+  readonly policy: EvictPolicy | undefined;
+  /** Its own path is evicted as well, where its method is unsafe. */
+  readonly evictsItself: boolean;
+  readonly platform: HttpPlatform;
+  readonly request: RequestView;
+  readonly response: FrameworkResponse;
+}
 
 /**
  * Evicts what a handler's success changes: after the handler, before the end of its reply. Where the end of the
@@ -20,23 +34,24 @@ export class CacheEvictor {
   constructor(
     private readonly evict: (tags: readonly string[]) => MaybePromise<unknown>,
     private readonly nameOf: (controller: Type, method: string) => string,
+    private readonly cachedPaths: CachedPaths,
   ) {}
 
-  after(
-    policy: EvictPolicy,
-    request: RequestView,
-    response: ServerResponse,
-    next: CallHandler,
-  ): Observable<unknown> {
-    if (policy.unsafeOnly && SAFE_METHODS.has(request.method)) return next.handle();
-    const { rawHandler } = policy.site;
-    const evict = this.#eviction(policy, request, response);
+  after(writing: Writing, next: CallHandler): Observable<unknown> {
+    const { site, platform, request } = writing;
+    const { method } = request;
+    const policy = writing.policy?.unsafeOnly && SAFE_METHODS.has(method) ? undefined : writing.policy;
+    const evictsItself = writing.evictsItself && isUnsafe(method);
+    if (policy === undefined && !evictsItself) return next.handle();
+    const response = platform.node(writing.response);
+    const { rawHandler } = site;
+    let last: unknown;
+    const evict = this.#eviction({ ...writing, policy, evictsItself }, () => last);
     const evictOrLog = (): MaybePromise<void> => this.#logged(evict);
     if (rawHandler) {
       beforeEachPart(response, evictOrLog);
       holdEnd(response, evictOrLog);
     }
-    let last: unknown;
     const handled = next.handle().pipe(
       tap({
         next: (value) => (last = value),
@@ -55,12 +70,21 @@ export class CacheEvictor {
   }
 
   /** Evicts unless the reply tells of a failure. The user's callbacks are asked once, however often that is done. */
-  #eviction(policy: EvictPolicy, request: RequestView, response: ServerResponse): () => MaybePromise<void> {
-    let tags: MaybePromise<readonly string[]> | undefined;
+  #eviction(writing: Writing, value: () => unknown): () => MaybePromise<void> {
+    const { policy, platform, request, response } = writing;
+    let asked: MaybePromise<readonly string[] | undefined> | undefined;
+    const own = (): readonly string[] =>
+      writing.evictsItself
+        ? changedTags(
+            { ...writing, field: (name) => platform.field(response, name), value: value() },
+            this.cachedPaths,
+          )
+        : [];
     return () => {
-      if (response.statusCode >= 400) return undefined;
-      tags ??= evictedTags(policy, request, this.nameOf);
-      return chain(tags, (tags) => {
+      if (platform.node(response).statusCode >= 400) return undefined;
+      asked ??= policy === undefined ? [] : evictedTags(policy, request, this.nameOf);
+      return chain(asked, (given) => {
+        const tags = given === undefined ? [] : [...new Set([...given, ...own()])];
         if (tags.length === 0) return undefined;
         // The write has succeeded: that the store could not be told is an event, not the request's failure.
         return ignoringStore(() => this.evict(tags));

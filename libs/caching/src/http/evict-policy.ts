@@ -22,6 +22,7 @@ const FIELDS: Readonly<Record<keyof CacheEvictOptions, true>> = {
   routes: true,
   all: true,
   when: true,
+  autoEvict: true,
 };
 
 /** @throws CachingConfigError naming the route and the field */
@@ -33,12 +34,14 @@ export function checkEvict(
 ): EvictPolicy {
   const where = `@CacheEvict of ${site.name}`;
   checkNames(options, FIELDS, where);
-  const { tags, paths, routes, all, when } = options;
+  const { tags, paths, routes, all, when, autoEvict } = options;
   checkTags(tags, where);
   if (when !== undefined && typeof when !== 'function')
     throw new CachingConfigError('when', when, 'a function', where);
   if (all !== undefined && typeof all !== 'boolean')
     throw new CachingConfigError('all', all, 'true or false', where);
+  if (autoEvict !== undefined && typeof autoEvict !== 'boolean')
+    throw new CachingConfigError('autoEvict', autoEvict, 'true or false', where);
   if (paths !== undefined && !(Array.isArray(paths) && paths.every((path) => String(path).startsWith('/')))) {
     throw new CachingConfigError('paths', paths, "a list of full paths such as '/books/:name'", where);
   }
@@ -49,6 +52,7 @@ export function checkEvict(
     }
   }
   if (
+    autoEvict === undefined &&
     !all &&
     !paths?.length &&
     !routes?.length &&
@@ -60,7 +64,7 @@ export function checkEvict(
 }
 
 /**
- * The tags that a request evicts; none where `when` says no.
+ * The tags that a request evicts; `undefined` where `when` says that it changes nothing.
  *
  * @param nameOf the unique name of a handler
  */
@@ -68,7 +72,7 @@ export function evictedTags(
   { site, options }: EvictPolicy,
   request: RequestView,
   nameOf: (controller: Type, method: string) => string,
-): MaybePromise<readonly string[]> {
+): MaybePromise<readonly string[] | undefined> {
   const { tags, paths = [], routes = [], all, when } = options;
   const collect = (): MaybePromise<readonly string[]> =>
     chain(tags === undefined ? [] : callTags(tags, site.name, request), (own) => [
@@ -80,7 +84,7 @@ export function evictedTags(
   if (when === undefined) return collect();
   return chain(
     askUser('when', site.name, () => when(request)),
-    (wanted) => (wanted ? collect() : []),
+    (wanted) => (wanted ? collect() : undefined),
   );
 }
 

@@ -23,7 +23,8 @@ export function possibleParams({ controller, method }: RouteSite): string[] {
   );
 }
 
-function pathsOf(target: object): string[] {
+/** The paths in a controller's or a handler's decorator, without prefixes. */
+export function pathsOf(target: object): string[] {
   return [Reflect.getMetadata(PATH_METADATA, target) as string | string[]].flat();
 }
 

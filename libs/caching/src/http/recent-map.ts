@@ -2,13 +2,13 @@
  * Remembers what was asked for lately: at least the last `size` keys and at most twice as many. Two maps that take
  * turns: a new key costs a tenth of what an LRU takes to move its order, which counts where most keys are new.
  */
-export class RecentMap<T> {
-  #recent = new Map<string, T>();
-  #older = new Map<string, T>();
+export class RecentMap<T, K = string> {
+  #recent = new Map<K, T>();
+  #older = new Map<K, T>();
 
   constructor(private readonly size: number) {}
 
-  get(key: string): T | undefined {
+  get(key: K): T | undefined {
     const found = this.#recent.get(key);
     if (found !== undefined) return found;
     const old = this.#older.get(key);
@@ -16,7 +16,7 @@ export class RecentMap<T> {
     return old;
   }
 
-  set(key: string, value: T): void {
+  set(key: K, value: T): void {
     if (this.#recent.size >= this.size) {
       this.#older = this.#recent;
       this.#recent = new Map();

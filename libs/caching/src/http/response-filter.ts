@@ -1,6 +1,9 @@
-import type { OutgoingHttpHeader } from 'node:http';
+import { isPromiseLike } from '../cache/maybe-promise.js';
 import type { SkipReason } from '../cache/reasons.js';
-import { type HeaderBag, listOf } from './header-diff.js';
+import { CacheCallbackError, describe } from '../caching.errors.js';
+import type { HeaderBag } from './header-diff.js';
+import { type FreshnessPolicy, lifeOf, type LifeRefusal, type StoredLife } from './semantics/freshness.js';
+import { parseVary } from './semantics/vary.js';
 
 /** What a response filter callback sees: what is about to be sent, not what the handler returned. */
 export interface FilteredResponse {
@@ -14,10 +17,38 @@ export interface FilteredResponse {
 /** True keeps the response. */
 export type ResponseFilter = (response: FilteredResponse) => boolean;
 
+/** What the route says about what is kept of its responses. */
+interface FilteringPolicy {
+  readonly route: string;
+  readonly filter: ResponseFilter | undefined;
+}
+
+/**
+ * Whether the route's own filter keeps a response.
+ *
+ * @throws CacheCallbackError where the filter throws or returns no boolean
+ */
+export function passesFilter({ filter, route }: FilteringPolicy, response: FilteredResponse): boolean {
+  if (filter === undefined) return true;
+  let kept: unknown;
+  try {
+    kept = filter(response);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new CacheCallbackError('filter', route, `failed: ${problem}`, { cause: error });
+  }
+  if (typeof kept === 'boolean') return kept;
+  // It is refused below; its own failure, which nobody waits for, must not end the process.
+  if (isPromiseLike(kept)) kept.then(undefined, () => undefined);
+  throw new CacheCallbackError('filter', route, `returned ${describe(kept)}; allowed: true or false`);
+}
+
 /** What the route says about storing. */
 export interface StoringPolicy {
   /** Milliseconds to live, by status; a status that is not here is not stored. */
   readonly statuses: ReadonlyMap<number, number>;
+  /** Who says how long a response lives, and the route's part of it beside the time by status. */
+  readonly freshness: Omit<FreshnessPolicy, 'ttl'>;
   /** Lower-case names of the request headers that the key covers. */
   readonly keyedHeaders: ReadonlySet<string>;
   /** Lower-case names in the handler's own `@Header('Vary', …)`, which Nest sets before the handler runs. */
@@ -33,19 +64,28 @@ export interface ResponseHead {
   readonly varyBefore: readonly string[];
   /** Whether a `Set-Cookie` came since the handler started. */
   readonly cookieAdded: boolean;
+  /** When its handler was started, and now, in milliseconds since the epoch. */
+  readonly requestedAt: number;
+  readonly receivedAt: number;
+  /** RFC 9111 §3.5 counts: the request had `Authorization`, and the response is to say that it may be shared. */
+  readonly isAuthorized: boolean;
 }
 
-/** What the handler said through `CacheContext`. */
+/** What the handler said through `CacheContext`, and its client about storing. */
 export interface HandlerWish {
   readonly refusal: SkipReason | undefined;
   readonly ttl: number | undefined;
 }
 
 export type StoringVerdict =
-  { readonly store: true; readonly ttl: number } | { readonly store: false; readonly reason: SkipReason };
+  | { readonly store: true; readonly life: StoredLife }
+  | { readonly store: false; readonly reason: SkipReason };
 
-const MAX_VARY = 16;
-const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+/** Of those of a response's own reasons that don't make it its own client's: an error may have no life at all. */
+const SHAREABLE: ReadonlySet<LifeRefusal> = new Set(['stale']);
+
+/** Of a status that is not stored nobody asks how long; what else forbids storing it has to be known all the same. */
+const ANY_TTL = 1;
 
 /**
  * May a response with this head be stored, and for how long? The one place that decides; its result feeds the
@@ -53,25 +93,27 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
  * which those who wait for the fill may share.
  */
 export function mayStore(policy: StoringPolicy, head: ResponseHead, wish: HandlerWish): StoringVerdict {
-  const reason = privateReason(policy, head, wish);
-  if (reason !== undefined) return { store: false, reason };
+  const own = ownReason(head, wish);
+  if (own !== undefined) return { store: false, reason: own };
   const ttl = policy.statuses.get(head.status);
-  if (ttl === undefined) return { store: false, reason: 'status' };
-  return { store: true, ttl: wish.ttl ?? ttl };
+  const verdict = lifeOf({ ...policy.freshness, ttl: wish.ttl ?? ttl ?? ANY_TTL }, head);
+  if (!verdict.store && !SHAREABLE.has(verdict.reason)) return verdict;
+  if (!isVaryCovered(policy, head)) return { store: false, reason: 'vary' };
+  const { headers } = head;
+  if (headers['content-encoding'] !== undefined || headers.trailer !== undefined)
+    return { store: false, reason: 'encoded' };
+  return ttl === undefined ? { store: false, reason: 'status' } : verdict;
 }
 
-function privateReason(policy: StoringPolicy, head: ResponseHead, wish: HandlerWish): SkipReason | undefined {
-  const { status, headers, cookieAdded } = head;
+function ownReason(
+  { status, headers, cookieAdded }: ResponseHead,
+  wish: HandlerWish,
+): SkipReason | undefined {
   if (cookieAdded) return 'set-cookie';
   if (wish.refusal !== undefined) return wish.refusal;
+  // RFC 9111 §3.3 and §4.3.4: parts and 304s are of use only to who knows how to put them together.
   if (status === 206 || headers['content-range'] !== undefined) return 'partial';
-  if (status === 304) return 'not-modified';
-  const control = headers['cache-control'];
-  const forbidden = control === undefined ? undefined : forbiddenBy(control);
-  if (forbidden !== undefined) return forbidden;
-  if (!isVaryCovered(policy, head)) return 'vary';
-  if (headers['content-encoding'] !== undefined || headers.trailer !== undefined) return 'encoded';
-  return undefined;
+  return status === 304 ? 'not-modified' : undefined;
 }
 
 /** RFC 9111 §4.1: a response may be reused only for requests with the same values of the headers it varies on. */
@@ -80,24 +122,9 @@ function isVaryCovered(
   { headers, varyBefore }: ResponseHead,
 ): boolean {
   if (headers.vary === undefined) return true;
-  const members = listOf(headers.vary);
-  if (members.length > MAX_VARY) return false;
-  return members.every(
-    (name) =>
-      name !== '*' &&
-      TOKEN.test(name) &&
-      (keyedHeaders.has(name) || (varyBefore.includes(name) && !declaredVary.has(name))),
+  const names = parseVary(headers.vary);
+  return (
+    names !== undefined &&
+    names.every((name) => keyedHeaders.has(name) || (varyBefore.includes(name) && !declaredVary.has(name)))
   );
-}
-
-/** RFC 9111 §5.2.2.5 and §5.2.2.7; a `private` that names fields is taken for all of the response. */
-export function forbiddenBy(control: OutgoingHttpHeader): 'no-store' | 'private' | undefined {
-  const directives = directiveNames(String(control));
-  return (['no-store', 'private'] as const).find((directive) => directives.includes(directive));
-}
-
-/** Names of the directives of a `Cache-Control` value, in lower case; commas in quoted strings don't separate. */
-function directiveNames(value: string): string[] {
-  const withoutStrings = value.replace(/"(?:[^"\\]|\\.)*"/g, '');
-  return withoutStrings.split(',').map((directive) => (directive.split('=')[0] ?? '').trim().toLowerCase());
 }

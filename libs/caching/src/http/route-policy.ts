@@ -12,6 +12,7 @@ import { callUser, KeyBuilder } from './key-builder.js';
 import { policyFingerprint } from './policy-fingerprint.js';
 import { component, headers, type KeyCoverage, type KeyStrategy, query } from './key-strategy.js';
 import { listOf } from './header-diff.js';
+import type { Downstream } from './hit-fields.js';
 import { FIELD_NAMES_RULE, isFieldName } from './key-options.js';
 import type { RequestView } from './request-view.js';
 import {
@@ -40,6 +41,8 @@ export interface ViewPolicy extends RecordingPolicy {
   readonly rawHandler: boolean;
   /** One fill per key among all instances, rather than one in each. */
   readonly clusterWide: boolean;
+  /** Clients may say how fresh they want it. */
+  readonly honoursRequests: boolean;
   readonly scope: CacheScope | undefined;
   readonly unless: RequestCallback<boolean> | undefined;
   readonly refresh: RequestCallback<boolean> | undefined;
@@ -71,6 +74,10 @@ const VIEW_FIELDS: Readonly<Record<keyof CacheViewOptions, true>> = {
   maxEntryBytes: true,
   version: true,
   coalesce: true,
+  freshness: true,
+  honourRequestCacheControl: true,
+  etag: true,
+  downstream: true,
 };
 
 /** The module's, the controller's and the method's options in one, the latter ones' fields winning. */
@@ -168,6 +175,16 @@ export function compileView(
     declaredVary: declaredVary(site),
     maxEntryBytes: Math.min(merged.maxEntryBytes ?? module.maxEntryBytes, largestBody),
     debugHeaders: module.debugHeaders,
+    freshness: {
+      mode: merged.freshness ?? 'min',
+      staleWhileRevalidate: undefined,
+      staleIfError: undefined,
+      canRevalidate: false,
+    },
+    honoursRequests: merged.honourRequestCacheControl ?? false,
+    // RFC 9110 §8.8.3: of a representation, which the answer to a POST is not.
+    etag: httpMethod === 'GET' && (merged.etag ?? true),
+    downstream: downstreamOf(merged.downstream, route),
     filter: merged.filter,
     scope: merged.scope,
     unless: merged.unless,
@@ -182,6 +199,15 @@ export function compileView(
       strategies,
     }),
     tags: tagsOf(route, merged.tags),
+  };
+}
+
+function downstreamOf(given: CacheViewOptions['downstream'], route: string): Downstream | undefined {
+  if (given === undefined) return undefined;
+  const { maxAge } = given;
+  return {
+    maxAge: maxAge === undefined ? undefined : duration('downstream.maxAge', maxAge, route, []),
+    isPublic: given.public ?? false,
   };
 }
 

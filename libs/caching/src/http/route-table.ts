@@ -17,6 +17,8 @@ import {
   type CacheViewOptions,
   NO_CACHE,
 } from '../decorators.js';
+import { CachedPaths } from './cached-paths.js';
+import { isUnsafe } from './changed-paths.js';
 import { checkEvict, type EvictPolicy, templateParams } from './evict-policy.js';
 import { findUncovered } from './key-coverage.js';
 import { possibleParams } from './path-params.js';
@@ -33,6 +35,8 @@ export interface RoutePolicy {
   readonly site: RouteSite;
   readonly view: ViewPolicy | undefined;
   readonly evict: EvictPolicy | undefined;
+  /** A request with an unsafe method that succeeds evicts its own path (RFC 9111 §4.4). */
+  readonly evictsItself: boolean;
 }
 
 /** What `RouteTable.build` needs to know about the application. */
@@ -49,6 +53,7 @@ export interface RouteSources {
 /** All handlers of the application that the cache has to do with, found from Nest's metadata at bootstrap. */
 export class RouteTable {
   readonly #routes = new Map<unknown, Map<unknown, RoutePolicy>>();
+  readonly cachedPaths = new CachedPaths();
   #largestEntry = 0;
 
   /** The largest body that any route stores, in bytes. */
@@ -86,6 +91,7 @@ export class RouteTable {
         if (site === undefined) continue;
         const policy = new RouteCompiler(sources, wrapper, site).compile();
         policies.set(controller.prototype[method], policy);
+        if (policy.view !== undefined) table.cachedPaths.add(site);
         table.#largestEntry = Math.max(table.#largestEntry, policy.view?.maxEntryBytes ?? 0);
       }
     }
@@ -126,7 +132,20 @@ class RouteCompiler {
 
   compile(): RoutePolicy {
     const view = this.#view();
-    return { site: this.site, view, evict: this.#evict(view !== undefined) };
+    const evict = this.#evict(view !== undefined);
+    const autoEvict = evict?.options.autoEvict ?? this.sources.options.autoEvict;
+    // A cached POST is a read.
+    return {
+      site: this.site,
+      view,
+      evict,
+      evictsItself: autoEvict && view === undefined && this.#mayWrite(),
+    };
+  }
+
+  #mayWrite(): boolean {
+    const method = RequestMethod[Reflect.getMetadata(METHOD_METADATA, this.#handler) as RequestMethod];
+    return method === 'ALL' || isUnsafe(method);
   }
 
   #view(): ViewPolicy | undefined {

@@ -55,12 +55,12 @@ export function routeParamsTag(route: string, params: Readonly<Record<string, un
 
 /** Exactly one path, in any of its spellings. */
 export function pathTag(path: string): string {
-  return bounded(['p:', ...segments(path)].join('/'));
+  return bounded(['p:', ...pathSegments(path)].join('/'));
 }
 
 /** A path and everything under it, by segments. */
 export function prefixTag(path: string): string {
-  return bounded(['x:', ...segments(path).slice(0, MAX_PREFIX_DEPTH)].join('/'));
+  return bounded(['x:', ...pathSegments(path).slice(0, MAX_PREFIX_DEPTH)].join('/'));
 }
 
 /** Paths whose tags are remembered; longer ones than this are not. */
@@ -79,7 +79,7 @@ export function targetTags(target: string): readonly string[] {
 }
 
 function makeTargetTags(path: string): string[] {
-  const parts = segments(path);
+  const parts = pathSegments(path);
   const tags = [bounded(['p:', ...parts].join('/'))];
   for (let depth = Math.min(parts.length, MAX_PREFIX_DEPTH); depth >= 0; depth--) {
     tags.push(bounded(['x:', ...parts.slice(0, depth)].join('/')));
@@ -93,7 +93,7 @@ function makeTargetTags(path: string): string[] {
  * some routers see the path end.
  * Spellings that one router tells apart may fall together here, which evicts too much rather than too little.
  */
-function segments(path: string): string[] {
+export function pathSegments(path: string): string[] {
   const [whole = ''] = foldCase(decode(splitTarget(path).path)).split(/[;#]/, 1);
   return whole.split(/[\\/]+/).filter((segment) => segment !== '');
 }

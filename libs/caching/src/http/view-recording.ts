@@ -1,31 +1,52 @@
 import { isUint8Array } from 'node:util/types';
 import type { StoredResponse } from '../cache/entry.js';
 import type { SkipReason } from '../cache/reasons.js';
-import { isPromiseLike } from '../cache/maybe-promise.js';
 import type { Fill } from '../cache/view-cache.js';
-import { CacheCallbackError, describe } from '../caching.errors.js';
 import type { CacheEvents } from '../observe/events.js';
 import { BodyRecorder } from './body-recorder.js';
-import { type VerdictFields, verdictFields } from './cache-headers.js';
+import { tagFor } from './body-tag.js';
+import type { Forwarded, VerdictFields } from './cache-headers.js';
+import { type FillFieldsPolicy, FillFields } from './fill-fields.js';
 import { diffHeaders, type HeaderBag, type HeaderDiff, isSame, listOf } from './header-diff.js';
 import {
-  forbiddenBy,
+  type FilteredResponse,
   mayStore,
+  passesFilter,
   type ResponseFilter,
   type StoringPolicy,
   type StoringVerdict,
 } from './response-filter.js';
+import {
+  type Answer,
+  completeResponse,
+  type Conditions,
+  isSelective,
+  selectAnswer,
+} from './selected-answer.js';
+import type { StoredLife } from './semantics/freshness.js';
 
 /** Why a response is not stored and yet given to those who wait for it. */
 const SHARED: ReadonlySet<SkipReason> = new Set(['status', 'evicted']);
 
 /** What a fill needs to know of its route. */
-export interface RecordingPolicy extends StoringPolicy {
+export interface RecordingPolicy extends StoringPolicy, FillFieldsPolicy {
   readonly route: string;
   readonly maxEntryBytes: number;
   readonly filter: ResponseFilter | undefined;
-  readonly debugHeaders: boolean;
+  /** Complete responses that have none are given an entity tag. */
+  readonly etag: boolean;
 }
+
+/** What of its request counts for what becomes of a response. */
+export interface AskedFor {
+  /** Why the handler runs, as `Cache-Status` tells it. */
+  readonly fwd: Forwarded;
+  /** RFC 9111 §3.5 counts. */
+  readonly isAuthorized: boolean;
+}
+
+/** Fields that say how long a response lives. */
+const LIFE_FIELDS = ['cache-control', 'cdn-cache-control', 'expires'] as const;
 
 /** A response's head as it is about to leave the handler's side of the framework. */
 export interface RecordedHead {
@@ -48,15 +69,21 @@ export class ViewRecording {
   #hasBody = false;
   #response: StoredResponse | undefined;
   #verdict: StoringVerdict | undefined;
+  /** What the verdict was reached by, and when. */
+  #etag: string | undefined;
+  readonly #fields: FillFields;
+  #judged: { readonly at: number; readonly ttl: number | undefined } | undefined;
 
   constructor(
     private readonly policy: RecordingPolicy,
     private readonly fill: Fill,
-    private readonly refresh: boolean,
+    private readonly asked: AskedFor,
     private readonly events: CacheEvents,
     /** The response's fields when the interceptor started. */
     private readonly before: HeaderBag,
-  ) {}
+  ) {
+    this.#fields = new FillFields(policy, asked.fwd);
+  }
 
   get opened(): boolean {
     return this.#head !== undefined;
@@ -70,9 +97,19 @@ export class ViewRecording {
     return this.fill.ended;
   }
 
-  /** Whether its verdict is told in fields of the response. */
+  /** Whether fields are added to the response that depend on the verdict. */
   get tells(): boolean {
-    return this.policy.debugHeaders;
+    return this.policy.debugHeaders || this.policy.downstream !== undefined;
+  }
+
+  /** The whole body, once it is complete. */
+  get body(): Buffer | undefined {
+    return this.#response?.body;
+  }
+
+  /** The entity tag that the response is given, once it is closed. */
+  get etag(): string | undefined {
+    return this.#etag;
   }
 
   get delivery(): StoredResponse['delivery'] | undefined {
@@ -83,18 +120,29 @@ export class ViewRecording {
   open(head: RecordedHead): void {
     this.#head = head;
     this.#response = undefined;
+    this.#etag = undefined;
     this.#hasBody = false;
     this.#body = new BodyRecorder(this.policy.maxEntryBytes);
     this.#diff = diffHeaders(this.before, head.headers, head.names);
+    this.#judge(head);
+  }
+
+  #judge({ status, headers }: RecordedHead): void {
+    const { fill, before } = this;
+    const now = fill.now();
+    this.#judged = { at: now, ttl: fill.ttl };
     this.#verdict = mayStore(
       this.policy,
       {
-        status: head.status,
-        headers: head.headers,
-        varyBefore: listOf(this.before.vary),
-        cookieAdded: this.#isCookieAdded(head.headers['set-cookie']),
+        status,
+        headers,
+        varyBefore: listOf(before.vary),
+        cookieAdded: this.#isCookieAdded(headers['set-cookie']),
+        requestedAt: fill.startedAt,
+        receivedAt: now,
+        isAuthorized: this.asked.isAuthorized,
       },
-      this.fill,
+      fill,
     );
   }
 
@@ -111,9 +159,10 @@ export class ViewRecording {
   /**
    * The body is complete. Decides whether the response is stored.
    *
+   * @param isUnsent nothing of the response has left: it may be given an entity tag
    * @throws CacheCallbackError where the route's `filter` does
    */
-  close(): void {
+  close(isUnsent: boolean): void {
     const head = this.#head;
     if (head === undefined || this.#diff === undefined || this.#body === undefined || this.ended) return;
     const body = this.#body.take();
@@ -126,52 +175,112 @@ export class ViewRecording {
     };
     const declared = head.headers['content-length'];
     if (declared !== undefined && Number(declared) !== body.length) this.#verdict = refuse('length-mismatch');
-    this.#heedHandler();
+    this.#judgeAgain(head);
     if (this.#verdict?.store !== true) return;
     if (!this.fill.isCurrent()) this.#verdict = refuse('evicted');
-    else if (!this.#passesFilter(head, body)) this.#verdict = refuse('filter');
+    else if (!this.#passes({ status: head.status, headers: head.headers, body }))
+      this.#verdict = refuse('filter');
+    else if (isUnsent && this.policy.etag) this.#tag(head, this.#response);
   }
 
-  /** What the handler said since `open`, as one that streams may. */
-  #heedHandler(): void {
+  /** RFC 9110 §8.8.3: a strong one, of the exact bytes, unless the handler's side has made one. */
+  #tag(head: RecordedHead, response: StoredResponse): void {
+    const etag = tagFor(head, response.body);
+    if (etag === undefined) return;
+    this.#etag = etag;
+    const headers = response.headers.filter(([name]) => name.toLowerCase() !== 'etag');
+    this.#response = { ...response, headers: [...headers, ['ETag', etag]] };
+  }
+
+  /**
+   * What the client of the fill itself gets: its conditions were hidden from the handler, so they are answered from
+   * the complete response.
+   *
+   * @param conditions of the request, shown again
+   */
+  answerTo(conditions: Conditions): Answer {
+    const response = this.#response;
+    const head = this.#head;
+    if (response === undefined || head === undefined || !isSelective(conditions)) return { kind: 'full' };
+    const field = (name: string): string | undefined => {
+      const value = name === 'etag' && this.#etag !== undefined ? this.#etag : head.headers[name];
+      return value === undefined ? undefined : String(value);
+    };
+    const answer = selectAnswer(conditions, completeResponse(response, field), this.fill.now());
+    if (answer.kind !== 'full') this.#fields.forwardedStatus = response.status;
+    return answer;
+  }
+
+  /** A handler that streams may have said more since `open`, and time has passed. */
+  #judgeAgain(head: RecordedHead): void {
+    const { fill } = this;
+    if (!this.#isOpen()) return;
+    const isSameStill =
+      fill.refusal === undefined && fill.ttl === this.#judged?.ttl && fill.now() === this.#judged?.at;
+    if (!isSameStill) this.#judge(head);
+  }
+
+  /** Whether anything can still change what becomes of the response. */
+  #isOpen(): boolean {
     const verdict = this.#verdict;
-    if (verdict === undefined || (!verdict.store && !SHARED.has(verdict.reason))) return;
-    if (this.fill.refusal !== undefined) this.#verdict = refuse(this.fill.refusal);
-    else if (verdict.store) this.#verdict = { store: true, ttl: this.fill.ttl ?? verdict.ttl };
+    return verdict !== undefined && (verdict.store || SHARED.has(verdict.reason));
   }
 
   /** Fields that tell what happened; before `close`, only what the head alone decides. */
   fields(): VerdictFields {
-    if (!this.policy.debugHeaders) return [];
-    const decided = this.closed || this.#verdict?.store === false;
-    return verdictFields({
-      kind: 'fill',
-      refresh: this.refresh,
-      storing: decided ? this.#verdict : undefined,
-    });
+    const { store = false } = this.#verdict ?? {};
+    return this.#fields.of(
+      this.#verdict,
+      this.closed || !store,
+      this.#judgedAt(),
+      (name) => this.#head?.headers[name],
+    );
+  }
+
+  #judgedAt(): number {
+    return this.#judged?.at ?? this.fill.now();
   }
 
   /** Fields that may have been added since `open`. Returns whether they changed the verdict. */
   noteLate(field: (name: string) => HeaderBag[string]): boolean {
-    const verdict = this.#verdict;
-    if (verdict === undefined || (!verdict.store && !SHARED.has(verdict.reason))) return false;
-    const control = field('cache-control');
-    const refused = control === undefined ? undefined : forbiddenBy(control);
+    const head = this.#head;
+    if (head === undefined || !this.#isOpen()) return false;
     if (this.#isCookieAdded(field('set-cookie'))) this.#verdict = refuse('set-cookie');
-    else if (refused !== undefined) this.#verdict = refuse(refused);
     else if (field('trailer') !== undefined) this.#verdict = refuse('encoded');
-    else return false;
+    else return this.#noteLateLife(head, field);
+    return true;
+  }
+
+  #noteLateLife(head: RecordedHead, field: (name: string) => HeaderBag[string]): boolean {
+    const late: Record<string, HeaderBag[string]> = {};
+    for (const name of LIFE_FIELDS) {
+      const value = field(name);
+      if (value === undefined || value === this.#fields.control) continue;
+      if (!isSame(value, head.headers[name])) late[name] = value;
+    }
+    if (Object.keys(late).length === 0) return false;
+    this.#head = { ...head, headers: { ...head.headers, ...late } };
+    // What the body alone can tell has been decided by then.
+    if (this.#verdict?.store === true || this.#verdict?.reason === 'status') this.#judge(this.#head);
     return true;
   }
 
   /** Head and body have left: ends the fill. */
   settle(): void {
     if (this.ended || this.#response === undefined || this.#verdict === undefined) return;
-    if (this.#verdict.store) this.fill.store(this.#response, this.#verdict.ttl);
+    if (this.#verdict.store) this.#keep(this.#response, this.#verdict.life);
     else if (SHARED.has(this.#verdict.reason)) {
       this.#tell(this.#verdict.reason);
       this.fill.share(this.#response);
     } else this.#skip(this.#verdict.reason);
+  }
+
+  /** From now, which is later than the verdict where middleware has held the end of the reply. */
+  #keep(response: StoredResponse, { keepUntil, ...life }: StoredLife): void {
+    const { fill } = this;
+    const now = fill.now();
+    const since = now - this.#judgedAt();
+    fill.store(response, keepUntil - now, { ...life, ageAtStore: life.ageAtStore + Math.max(0, since) });
   }
 
   /** The client left before the response was complete: one of those who wait runs the handler instead. */
@@ -186,20 +295,12 @@ export class ViewRecording {
     this.#skip('aborted');
   }
 
-  #passesFilter(head: RecordedHead, body: Buffer): boolean {
-    const { filter, route } = this.policy;
-    if (filter === undefined) return true;
+  #passes(response: FilteredResponse): boolean {
     try {
-      const kept: unknown = filter({ status: head.status, headers: head.headers, body });
-      if (typeof kept === 'boolean') return kept;
-      // It is refused below; its own failure, which nobody waits for, must not end the process.
-      if (isPromiseLike(kept)) kept.then(undefined, () => undefined);
-      throw new CacheCallbackError('filter', route, `returned ${describe(kept)}; allowed: true or false`);
+      return passesFilter(this.policy, response);
     } catch (error) {
       this.#skip('filter');
-      if (error instanceof CacheCallbackError) throw error;
-      const problem = error instanceof Error ? error.message : String(error);
-      throw new CacheCallbackError('filter', route, `failed: ${problem}`, { cause: error });
+      throw error;
     }
   }
 
@@ -211,7 +312,9 @@ export class ViewRecording {
     if (this.ended) return;
     this.#verdict = refuse(reason);
     this.#tell(reason);
-    this.fill.reject();
+    // What one client wished says nothing of the next one's response.
+    if (reason === 'request') this.fill.abort();
+    else this.fill.reject();
   }
 
   #tell(reason: SkipReason): void {

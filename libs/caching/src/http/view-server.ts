@@ -1,50 +1,52 @@
-import { defer, from, mergeAll, mergeMap, type Observable, of, tap } from 'rxjs';
+import { GatewayTimeoutException } from '@nestjs/common';
+import { defer, from, mergeAll, mergeMap, type Observable, tap, throwError } from 'rxjs';
 import { withFill } from '../cache-context.js';
-import { type Entry, isEntry, type StoredResponse } from '../cache/entry.js';
+import { type Entry, isEntry } from '../cache/entry.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
-import type { StampPosition } from '../cache/stamps.js';
-import type { Fill, Ticket, ViewCache, ViewKey } from '../cache/view-cache.js';
+import type { Fill, Missed, Ticket, ViewCache, ViewKey } from '../cache/view-cache.js';
 import type { Clock } from '../cache/clock.js';
 import type { CacheEvents } from '../observe/events.js';
 import { admit, type CredentialRules } from './admission.js';
-import { type Verdict, verdictFields, type VerdictFields } from './cache-headers.js';
+import type { Forwarded } from './cache-headers.js';
+import { Delivery, type Exchange, fieldsOf, SENT } from './delivery.js';
 import { askUser } from './key-builder.js';
 import type { KeyBypass } from './key-strategy.js';
-import { armReplay, type FrameworkResponse, type HttpPlatform } from './platform/platform.js';
-import { RequestView } from './request-view.js';
 import type { ViewPolicy } from './route-policy.js';
+import { RequestWishes, type Wish } from './request-wishes.js';
 import { limitTags } from './route-tags.js';
 import { ViewRecording } from './view-recording.js';
 
-/** One request on its way to a handler of a cached route. */
-export interface Exchange {
-  readonly platform: HttpPlatform;
-  readonly request: RequestView;
-  readonly response: FrameworkResponse;
-  /** Runs the handler with everything between here and there. */
-  readonly handle: () => Observable<unknown>;
-}
-
-/** What Nest is given in place of a handler's value; the wrapped adapter sends the stored response instead. */
-const REPLAYED = of(Object.freeze({}));
-const SENT = of(undefined);
-const NO_FIELDS: VerdictFields = [];
-
 /** How often a request that waits may be sent to another flight before it runs its own handler. */
 const MAX_RETRIES = 8;
+
+/** A request that found nothing to answer it with, on its way to a response. */
+interface Miss {
+  readonly policy: ViewPolicy;
+  readonly exchange: Exchange;
+  readonly view: ViewKey;
+  /** Milliseconds that it has waited for the store. */
+  readonly spent: number;
+  readonly fwd: Forwarded;
+}
 
 /**
  * The way of a request through a cached route: admission, key, look-up, and then a hit, a wait for another's fill,
  * or a fill. Synchronous as long as nothing it asks makes it wait.
  */
 export class ViewServer {
+  readonly #wishes: RequestWishes;
+  readonly #delivery: Delivery;
+
   constructor(
     private readonly cache: ViewCache,
     private readonly clock: Clock,
     private readonly events: CacheEvents,
     private readonly credentials: CredentialRules,
     private readonly onBypass: (policy: ViewPolicy, reason: KeyBypass['bypass']) => void,
-  ) {}
+  ) {
+    this.#wishes = new RequestWishes(clock);
+    this.#delivery = new Delivery(clock, events);
+  }
 
   serve(policy: ViewPolicy, exchange: Exchange): MaybePromise<Observable<unknown>> {
     // Middleware that has replied and called `next()` all the same: what follows reaches nobody.
@@ -53,11 +55,13 @@ export class ViewServer {
       if ('bypass' in admitted) return this.#bypass(policy, exchange, admitted);
       return chain(policy.key.build(exchange.request, admitted.principal), (view) => {
         if ('bypass' in view) return this.#bypass(policy, exchange, view);
-        if (policy.refresh === undefined) return this.#lookup(policy, exchange, view);
+        // A stored GET answers a HEAD as well (RFC 9110 §9.3.2); what a HEAD is answered with is no GET's response.
+        if (exchange.request.method === 'HEAD') return this.#head(policy, exchange, view);
+        if (policy.refresh === undefined) return this.#heed(policy, exchange, view);
         const { refresh } = policy;
         return chain(
           askUser('refresh', policy.route, () => refresh(exchange.request)),
-          (wanted) => (wanted ? this.#refresh(policy, exchange, view) : this.#lookup(policy, exchange, view)),
+          (wanted) => (wanted ? this.#refresh(policy, exchange, view) : this.#heed(policy, exchange, view)),
         );
       });
     });
@@ -66,88 +70,108 @@ export class ViewServer {
   #bypass(policy: ViewPolicy, exchange: Exchange, { bypass: reason }: KeyBypass): Observable<unknown> {
     if (this.events.active) this.events.emit({ type: 'bypassed', route: policy.route, reason });
     this.onBypass(policy, reason);
-    exchange.platform.setFields(exchange.response, this.#fields(policy, { kind: 'bypass', reason }));
+    exchange.platform.setFields(exchange.response, fieldsOf(policy, { kind: 'bypass', reason }));
     return exchange.handle();
+  }
+
+  #head(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
+    return chain(this.cache.lookup(view.key), (found) =>
+      isEntry(found)
+        ? this.#delivery.hit(policy, exchange, found)
+        : this.#bypass(policy, exchange, { bypass: 'method' }),
+    );
+  }
+
+  /** What the request itself says of how it wants to be answered, where the route honours that. */
+  #heed(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
+    const wish = policy.honoursRequests ? this.#wishes.of(exchange.request.headers) : undefined;
+    if (wish === undefined) return this.#lookup(policy, exchange, view);
+    const askedAt = this.clock.now();
+    return chain(this.cache.lookup(view.key), (found) =>
+      this.#grant(policy, exchange, view, wish, found, askedAt),
+    );
+  }
+
+  #grant(
+    policy: ViewPolicy,
+    exchange: Exchange,
+    view: ViewKey,
+    wish: Wish,
+    found: Entry | Missed,
+    askedAt: number,
+  ): MaybePromise<Observable<unknown>> {
+    const entry = isEntry(found) ? found : found.stale;
+    const { action, mayStore } = this.#wishes.decide(wish, view.key, entry);
+    if (action === 'use' && entry !== undefined) return this.#delivery.hit(policy, exchange, entry);
+    if (action === 'gateway-timeout') {
+      exchange.platform.setFields(exchange.response, fieldsOf(policy, { kind: 'only-if-cached' }));
+      return throwError(() => new GatewayTimeoutException());
+    }
+    if (action === 'refresh') return this.#refresh(policy, exchange, view, mayStore);
+    if (!mayStore)
+      return this.#refresh(
+        policy,
+        exchange,
+        view,
+        false,
+        isEntry(found) || found.stale ? 'stale' : 'uri-miss',
+      );
+    const missed: Missed = isEntry(found) ? this.cache.missedAt(found) : found;
+    return this.#miss(policy, exchange, view, missed, this.clock.now() - askedAt);
   }
 
   #lookup(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
     const found = this.cache.lookup(view.key);
     if (!isPromiseLike(found))
       return isEntry(found)
-        ? this.#hit(policy, exchange, found)
+        ? this.#delivery.hit(policy, exchange, found)
         : this.#miss(policy, exchange, view, found, 0);
     const askedAt = this.clock.now();
     return found.then((answer) =>
       isEntry(answer)
-        ? this.#hit(policy, exchange, answer)
+        ? this.#delivery.hit(policy, exchange, answer)
         : this.#miss(policy, exchange, view, answer, this.clock.now() - askedAt),
     );
-  }
-
-  #hit(policy: ViewPolicy, exchange: Exchange, entry: Entry): Observable<unknown> {
-    policy.key.remember(exchange.request);
-    const now = this.clock.now();
-    if (this.events.active)
-      this.events.emit({ type: 'hit', route: policy.route, ageMs: now - entry.storedAt });
-    const verdict = policy.debugHeaders
-      ? verdictFields({ kind: 'hit', ttlMs: entry.expiresAt - now })
-      : NO_FIELDS;
-    return this.#deliver(policy, exchange, entry.response, verdict);
   }
 
   #miss(
     policy: ViewPolicy,
     exchange: Exchange,
     view: ViewKey,
-    start: StampPosition,
+    missed: Missed,
     spent: number,
   ): MaybePromise<Observable<unknown>> {
     if (this.events.active) this.events.emit({ type: 'miss', route: policy.route });
+    const fwd = missed.stale === undefined ? 'uri-miss' : 'stale';
+    const miss: Miss = { policy, exchange, view, spent, fwd };
     const tags = policy.tags(exchange.request);
-    if (!isPromiseLike(tags))
-      return this.#follow(policy, exchange, view, this.cache.join(view, start, tags), spent);
+    if (!isPromiseLike(tags)) return this.#follow(miss, this.cache.join(view, missed, tags));
     // While the callback was asked, another request may have filled the cache.
     return tags.then((known) =>
       chain(this.cache.lookup(view.key, spent), (found) =>
         isEntry(found)
-          ? this.#hit(policy, exchange, found)
-          : this.#follow(policy, exchange, view, this.cache.join(view, found, known), spent),
+          ? this.#delivery.hit(policy, exchange, found)
+          : this.#follow(miss, this.cache.join(view, found, known)),
       ),
     );
   }
 
-  #follow(
-    policy: ViewPolicy,
-    exchange: Exchange,
-    view: ViewKey,
-    ticket: Ticket,
-    spent: number,
-    retries = MAX_RETRIES,
-  ): Observable<unknown> {
+  #follow(miss: Miss, ticket: Ticket, retries = MAX_RETRIES): Observable<unknown> {
+    const { policy, exchange, view } = miss;
     if (ticket.role === 'fill') {
       const { fill } = ticket;
-      return policy.clusterWide && fill.leads
-        ? this.#claim(policy, exchange, fill, spent)
-        : this.#fill(policy, exchange, fill, false);
+      return policy.clusterWide && fill.leads ? this.#claim(miss, fill) : this.#fill(miss, fill);
     }
     return from(ticket.outcome).pipe(
       mergeMap((outcome) => {
-        if (typeof outcome !== 'string') {
-          if (this.events.active) this.events.emit({ type: 'coalesced', route: policy.route });
-          return this.#deliver(
-            policy,
-            exchange,
-            outcome.response,
-            this.#fields(policy, { kind: 'collapsed' }),
-          );
-        }
+        if (typeof outcome !== 'string') return this.#delivery.collapsed(policy, exchange, outcome.response);
         // Nobody waits for the response any more, so no handler runs for it.
         if (exchange.platform.isGone(exchange.response)) return SENT;
         const isAlone = outcome === 'alone' || retries === 0;
         return flatten(
           chain(policy.tags(exchange.request), (tags) => {
             const next = isAlone ? this.cache.alone(view, tags) : this.cache.rejoin(view, tags);
-            return this.#follow(policy, exchange, view, next, spent, retries - 1);
+            return this.#follow(miss, next, retries - 1);
           }),
         );
       }),
@@ -155,13 +179,11 @@ export class ViewServer {
   }
 
   /** Waits for its turn among all instances; another may have filled by then. */
-  #claim(policy: ViewPolicy, exchange: Exchange, fill: Fill, spent: number): Observable<unknown> {
+  #claim(miss: Miss, fill: Fill): Observable<unknown> {
+    const { policy, exchange, spent } = miss;
     const claimed = this.cache.claim(fill, spent).then((entry) => {
-      if (entry !== undefined) {
-        if (this.events.active) this.events.emit({ type: 'coalesced', route: policy.route });
-        return this.#deliver(policy, exchange, entry.response, this.#fields(policy, { kind: 'collapsed' }));
-      }
-      if (!exchange.platform.isGone(exchange.response)) return this.#fill(policy, exchange, fill, false);
+      if (entry !== undefined) return this.#delivery.collapsed(policy, exchange, entry.response);
+      if (!exchange.platform.isGone(exchange.response)) return this.#fill(miss, fill);
       fill.abort();
       return SENT;
     });
@@ -169,19 +191,32 @@ export class ViewServer {
     return flatten(claimed).pipe(tap({ unsubscribe: () => fill.abort() }));
   }
 
-  #refresh(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
-    return chain(policy.tags(exchange.request), (tags) =>
-      this.#fill(policy, exchange, this.cache.alone(view, tags).fill, true),
-    );
+  #refresh(
+    policy: ViewPolicy,
+    exchange: Exchange,
+    view: ViewKey,
+    mayStore = true,
+    fwd: Forwarded = 'request',
+  ): MaybePromise<Observable<unknown>> {
+    return chain(policy.tags(exchange.request), (tags) => {
+      const { fill } = this.cache.alone(view, tags);
+      if (!mayStore) fill.refusal = 'request';
+      return this.#fill({ policy, exchange, view, spent: 0, fwd }, fill);
+    });
   }
 
   /** Runs the handler; what the framework sends of it is recorded. */
-  #fill(policy: ViewPolicy, exchange: Exchange, fill: Fill, refresh: boolean): Observable<unknown> {
+  #fill({ policy, exchange, fwd }: Miss, fill: Fill): Observable<unknown> {
     const { platform, request, response, handle } = exchange;
     limitTags(fill);
+    // RFC 9111 §3.5: `scope: 'public'` is the author's word that it may be shared, unless the response decides all.
+    const isAuthorized =
+      policy.freshness.mode === 'response' &&
+      policy.scope === 'public' &&
+      request.headers.authorization !== undefined;
     const recording = platform.record(request.raw, response, {
       rawHandler: policy.rawHandler,
-      recording: (before) => new ViewRecording(policy, fill, refresh, this.events, before),
+      recording: (before) => new ViewRecording(policy, fill, { fwd, isAuthorized }, this.events, before),
     });
     return withFill(request.raw, fill, handle).pipe(
       tap({
@@ -193,25 +228,6 @@ export class ViewServer {
         },
       }),
     );
-  }
-
-  #deliver(
-    policy: ViewPolicy,
-    { platform, request, response }: Exchange,
-    stored: StoredResponse,
-    fields: VerdictFields,
-  ): Observable<unknown> {
-    if (!policy.rawHandler) {
-      armReplay(request.raw, response, stored, fields);
-      return REPLAYED;
-    }
-    // Nest leaves the reply of a handler with `@Res()` to the handler.
-    platform.send(request.raw, response, stored, fields);
-    return SENT;
-  }
-
-  #fields(policy: ViewPolicy, verdict: Verdict): VerdictFields {
-    return policy.debugHeaders ? verdictFields(verdict) : NO_FIELDS;
   }
 }
 

@@ -1,9 +1,9 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { StoredResponse } from '../../cache/entry.js';
 import type { VerdictFields } from '../cache-headers.js';
 import type { FrameworkRequest } from '../request-view.js';
 import type { ViewRecording } from '../view-recording.js';
-import type { WriteHeadParameters } from './head.js';
+import { onHeadComplete, weakenCodedTag, type WriteHeadParameters } from './head.js';
 import {
   type FrameworkResponse,
   type HttpPlatform,
@@ -16,9 +16,7 @@ import {
 import {
   type End,
   type ExpressRequest,
-  isNotModified,
   RecordedResponse,
-  sendNotModified,
   type Write,
   type WriteHead,
 } from './recorded-response.js';
@@ -35,6 +33,10 @@ export class ExpressPlatform implements HttpPlatform {
     return response as ServerResponse;
   }
 
+  field(response: FrameworkResponse, name: string): OutgoingHttpHeader | undefined {
+    return this.node(response).getHeader(name);
+  }
+
   isGone(response: FrameworkResponse): boolean {
     return this.node(response).req.socket.destroyed;
   }
@@ -48,7 +50,7 @@ export class ExpressPlatform implements HttpPlatform {
   }
 
   send(
-    request: FrameworkRequest,
+    _request: FrameworkRequest,
     response: FrameworkResponse,
     stored: StoredResponse,
     fields: VerdictFields,
@@ -56,8 +58,9 @@ export class ExpressPlatform implements HttpPlatform {
     const res = this.node(response);
     if (res.headersSent || res.writableEnded) return;
     putHead(res, stored, fields);
-    if (isNotModified(request as ExpressRequest)) sendNotModified(res);
-    else endWithBody(res, stored);
+    // Only middleware that is to act on the head puts a method of its own there, as compression does.
+    if (Object.hasOwn(res, 'writeHead')) onHeadComplete(res, () => weakenCodedTag(res));
+    endWithBody(res, stored);
   }
 
   record(request: FrameworkRequest, response: FrameworkResponse, options: RecordOptions): ViewRecording {

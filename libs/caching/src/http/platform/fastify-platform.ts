@@ -1,10 +1,11 @@
-import { PassThrough, pipeline, Readable, Transform } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
+import { Readable } from 'node:stream';
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { StoredResponse } from '../../cache/entry.js';
 import type { VerdictFields } from '../cache-headers.js';
 import type { HeaderBag } from '../header-diff.js';
 import type { FrameworkRequest } from '../request-view.js';
+import { weakened } from '../semantics/entity-tag.js';
+import { type Answer, partOf, statusOf } from '../selected-answer.js';
 import type { ViewRecording } from '../view-recording.js';
 import {
   givenField,
@@ -15,24 +16,32 @@ import {
   type WriteHeadParameters,
 } from './head.js';
 import {
-  closeRecording,
-  type FrameworkResponse,
+  conditionsOf,
+  fieldsToRemove,
   type Hidden,
   hideConditionals,
+  sendAnswer,
+  showConditionals,
+} from './conditionals.js';
+import {
+  closeRecording,
+  type FrameworkResponse,
   type HttpPlatform,
   endWithBody,
   joinMembers,
   putHead,
   type Recorded,
   type RecordOptions,
-  showConditionals,
 } from './platform.js';
+import { teeInto, toReadable } from './recorded-stream.js';
 import { replaceMethod } from './replace-method.js';
 
 /** The part of Fastify's reply that is used here, so that the library needs no Fastify to compile or to load. */
 interface Reply {
   readonly raw: ServerResponse;
   readonly statusCode: number;
+  /** There where `@fastify/compress` is. */
+  readonly compress?: unknown;
   code(status: number): Reply;
   header(name: string, value: unknown): Reply;
   getHeader(name: string): OutgoingHttpHeader | undefined;
@@ -81,6 +90,11 @@ export class FastifyPlatform implements HttpPlatform {
     return (response as Reply).raw;
   }
 
+  field(response: FrameworkResponse, name: string): OutgoingHttpHeader | undefined {
+    const reply = response as Reply;
+    return reply.getHeader(name) ?? reply.raw.getHeader(name);
+  }
+
   isGone(response: FrameworkResponse): boolean {
     return this.node(response).req.socket.destroyed;
   }
@@ -106,6 +120,7 @@ export class FastifyPlatform implements HttpPlatform {
       reply.header(name, add === undefined ? value : joinMembers(reply.getHeader(name), value));
     }
     this.setFields(reply, fields);
+    if (typeof reply.compress === 'function') weakenWhenCoded(reply.raw);
     // Fastify names a type for a Buffer that has none; the handler's own bytes went without.
     if (reply.getHeader('content-type') === undefined) (reply.raw as Marked)[WITHOUT_TYPE] = true;
     reply.send(stored.body);
@@ -115,15 +130,16 @@ export class FastifyPlatform implements HttpPlatform {
     const reply = response as Reply;
     const raw = reply.raw as Marked;
     const recording = options.recording(reply.getHeaders());
-    raw[RECORDED] = {
+    const recorded: RecordedReply = {
       recording,
       replying: false,
       request,
       rawHandler: options.rawHandler,
       hidden: hideConditionals(request.headers),
     };
+    raw[RECORDED] = recorded;
     watchHead(raw, recording);
-    if (options.rawHandler) watchRawBody(raw, recording);
+    if (options.rawHandler) watchRawBody(raw, recorded);
     raw.on('close', onClose);
     return recording;
   }
@@ -177,12 +193,36 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
   }
   recording.push(answer ? answer.body : payload);
   try {
-    recording.close();
+    recording.close(answer === undefined);
   } catch (error) {
     done(error);
     return;
   }
-  done(null, payload);
+  if (answer !== undefined) return done(null, payload);
+  if (recording.etag !== undefined) reply.header('etag', recording.etag);
+  const wanted = recording.answerTo(conditionsOf(recorded.request));
+  done(null, wanted.kind === 'full' ? payload : takeAnswer(reply, recording, wanted));
+}
+
+/**
+ * Has an answer sent in place of the whole response, which has been recorded. Returns its body; `null` for none, as
+ * `undefined` leaves Fastify's payload as it was.
+ */
+function takeAnswer(
+  reply: Reply,
+  recording: ViewRecording,
+  answer: Exclude<Answer, { kind: 'full' }>,
+): Buffer | null {
+  const hasTag = reply.getHeader('etag') !== undefined;
+  for (const name of fieldsToRemove(answer, Object.keys(reply.getHeaders()), hasTag))
+    reply.removeHeader(name);
+  reply.code(statusOf(answer));
+  const part = partOf(recording.body, answer);
+  if (answer.kind !== 'not-modified') {
+    reply.header('content-range', answer.contentRange);
+    reply.header('content-length', String(part?.length ?? 0));
+  }
+  return part ?? null;
 }
 
 /** The head is the last moment at which later hooks' cookies show and the verdict can be told. */
@@ -206,6 +246,7 @@ function watchHead(raw: ServerResponse, recording: ViewRecording): void {
       recording.noteLate((name) => givenField(args, name) ?? raw.getHeader(name));
     }
     if (recording.tells) tell();
+    weakenGivenTag(args);
     writeHead.apply(raw, args as never);
     if (recording.closed && !recording.ended) {
       recording.noteLate(lateField);
@@ -216,7 +257,8 @@ function watchHead(raw: ServerResponse, recording: ViewRecording): void {
 }
 
 /** For handlers that write to node's response themselves, past the `onSend` hooks. */
-function watchRawBody(raw: ServerResponse, recording: ViewRecording): void {
+function watchRawBody(raw: ServerResponse, recorded: RecordedReply): void {
+  const { recording, request } = recorded;
   const { write, end } = raw;
   const openRaw = (): void => {
     if (recording.opened) return;
@@ -229,53 +271,43 @@ function watchRawBody(raw: ServerResponse, recording: ViewRecording): void {
   }) as typeof write);
   replaceMethod(raw, 'end', ((...args: Parameters<typeof end>) => {
     openRaw();
+    show(recorded);
+    let answer: Answer = { kind: 'full' };
     if (recording.delivery === 'raw' && !recording.closed) {
+      const isUnsent = !raw.headersSent;
       const [chunk, encoding] = args as unknown[];
       if (typeof chunk !== 'function') recording.push(chunk, encoding);
-      closeRecording(recording, false);
+      closeRecording(recording, isUnsent, false);
+      if (isUnsent) {
+        if (recording.etag !== undefined) raw.setHeader('ETag', recording.etag);
+        answer = recording.answerTo(conditionsOf(request));
+      }
     }
-    end.apply(raw, args);
+    if (answer.kind === 'full') end.apply(raw, args);
+    else sendAnswer(raw, answer, recording.body, end);
     recording.settle();
     return raw;
   }) as typeof end);
+}
+
+/** `@fastify/compress` acts behind the cache; its field shows in what Fastify gives to `writeHead`. */
+function weakenWhenCoded(raw: ServerResponse): void {
+  const { writeHead } = raw;
+  replaceMethod(raw, 'writeHead', (...args: WriteHeadParameters) => {
+    weakenGivenTag(args);
+    return writeHead.apply(raw, args as never);
+  });
+}
+
+function weakenGivenTag([, given]: WriteHeadParameters): void {
+  if (typeof given !== 'object' || given === null) return;
+  const fields = given as Record<string, HeaderBag[string]>;
+  if (typeof fields.etag === 'string' && fields['content-encoding'] !== undefined)
+    fields.etag = weakened(fields.etag);
 }
 
 function sendRaw(reply: Reply, stored: StoredResponse, fields: VerdictFields): void {
   const { raw } = reply.hijack();
   putHead(raw, stored, fields);
   endWithBody(raw, stored);
-}
-
-function toReadable(payload: unknown): Readable | undefined {
-  if (typeof payload !== 'object' || payload === null) return undefined;
-  if (payload instanceof Readable) return payload;
-  if (typeof (payload as Readable).pipe === 'function')
-    return pipeline(payload as Readable, new PassThrough(), ignore);
-  if (typeof (payload as ReadableStream).getReader === 'function')
-    return Readable.fromWeb(payload as ReadableStream);
-  return undefined;
-}
-
-/** The failure of a pipeline reaches its last stream as well, which is where it is dealt with. */
-function ignore(): void {
-  return undefined;
-}
-
-function teeInto(recording: ViewRecording, source: Readable, raw: ServerResponse): Readable {
-  const tee = new Transform({
-    transform(chunk: unknown, encoding, next) {
-      recording.push(chunk, encoding);
-      next(null, chunk);
-    },
-    flush(next) {
-      closeRecording(recording, false);
-      // Until the head has left, a later hook may still set a cookie: then `watchHead` settles.
-      if (raw.headersSent) recording.settle();
-      next();
-    },
-  });
-  source.once('error', () => recording.cut());
-  return pipeline(source, tee, (error) => {
-    if (error) recording.fail();
-  });
 }

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { HeaderBag } from '../header-diff.js';
+import { weakened } from '../semantics/entity-tag.js';
 import type { RecordedHead } from '../view-recording.js';
 import { replaceMethod } from './replace-method.js';
 
@@ -91,6 +92,16 @@ function wireNames(response: ServerResponse): string[] {
   // HTTP/2 has lower-case names only, and no such method.
   const { getRawHeaderNames } = response as ServerResponse & { getRawHeaderNames?: () => string[] };
   return getRawHeaderNames?.call(response) ?? response.getHeaderNames();
+}
+
+/**
+ * Compression that acts behind the cache makes other bytes of a body, which its strong tag is not of
+ * (RFC 9110 §8.8.3.3). To be called when the head is complete.
+ */
+export function weakenCodedTag(res: ServerResponse): void {
+  const etag = res.getHeader('etag');
+  if (typeof etag === 'string' && etag.startsWith('"') && res.hasHeader('content-encoding'))
+    res.setHeader('ETag', weakened(etag));
 }
 
 const STORE_HEADER = '_storeHeader';

@@ -41,6 +41,8 @@ export interface HttpPlatform {
   ): void;
   /** Adds fields to a response that the handler will send. */
   setFields(response: FrameworkResponse, fields: VerdictFields): void;
+  /** The value that a field of the response has by now. */
+  field(response: FrameworkResponse, name: string): OutgoingHttpHeader | undefined;
   /** Node's response behind the framework's. */
   node(response: FrameworkResponse): ServerResponse;
   /** Whether the client has left. */
@@ -102,10 +104,12 @@ function watchStream(recording: ViewRecording, body: StreamableFile): void {
  * Ends a recording's body. What the route's `filter` throws is the request's error while Nest replies, as then its
  * exception filters answer; where the handler writes by itself, or a stream ends, nobody would catch it and the
  * process would end: there it is logged.
+ *
+ * @param isUnsent nothing of the response has left
  */
-export function closeRecording(recording: ViewRecording, isReplying: boolean): void {
+export function closeRecording(recording: ViewRecording, isUnsent: boolean, isReplying: boolean): void {
   try {
-    recording.close();
+    recording.close(isUnsent);
   } catch (error) {
     if (isReplying) throw error;
     new Logger('CachingModule').error(error);
@@ -159,31 +163,6 @@ function isValue(body: unknown): boolean {
     !ArrayBuffer.isView(body) &&
     !(body instanceof StreamableFile)
   );
-}
-
-const CONDITIONAL = ['if-none-match', 'if-modified-since', 'if-range', 'range'] as const;
-
-/** Conditional and range headers of a request, hidden from its handler. */
-export type Hidden = readonly (readonly [name: string, value: string])[] | undefined;
-
-/**
- * Hides conditional and range headers while a fill runs, so that what is recorded is the whole response and not
- * a 304, a 412 or a part of it. `showConditionals` puts them back.
- */
-export function hideConditionals(headers: FrameworkRequest['headers']): Hidden {
-  let hidden: [string, string][] | undefined;
-  for (const name of CONDITIONAL) {
-    const value = headers[name];
-    if (value === undefined) continue;
-    (hidden ??= []).push([name, value as string]);
-    delete headers[name];
-  }
-  return hidden;
-}
-
-export function showConditionals(headers: FrameworkRequest['headers'], hidden: Hidden): void {
-  if (hidden === undefined) return;
-  for (const [name, value] of hidden) headers[name] = value;
 }
 
 /** Adds a handler's members of a list field to those that middleware has begun with, in lines as the handler had them. */

@@ -1,24 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HeaderBag } from '../header-diff.js';
 import type { FrameworkRequest } from '../request-view.js';
+import type { Answer } from '../selected-answer.js';
 import type { ViewRecording } from '../view-recording.js';
 import {
   onHeadComplete,
   parseWriteHead,
   readHead,
+  weakenCodedTag,
   type WriteHeadArguments,
   type WriteHeadParameters,
 } from './head.js';
-import {
-  closeRecording,
-  type Hidden,
-  hideConditionals,
-  type Recorded,
-  setNodeFields,
-  showConditionals,
-} from './platform.js';
+import { conditionsOf, type Hidden, hideConditionals, sendAnswer, showConditionals } from './conditionals.js';
+import { closeRecording, type Recorded, setNodeFields } from './platform.js';
 
-export type ExpressRequest = IncomingMessage & FrameworkRequest & { readonly fresh?: boolean };
+export type ExpressRequest = IncomingMessage & FrameworkRequest;
 
 export type Write = ServerResponse['write'];
 export type End = ServerResponse['end'];
@@ -38,10 +34,12 @@ export class RecordedResponse implements Recorded {
     readonly byPrototype: boolean,
   ) {
     this.#hidden = hideConditionals(request.headers);
-    // A session adds its cookie at the last moment; it changes the verdict.
-    if (!recording.tells) return;
+    if (!recording.tells && byPrototype) return;
     onHeadComplete(res, () => {
-      if (recording.noteLate((name) => res.getHeader(name))) this.#tell();
+      // Middleware that has methods of its own on the response may be compression.
+      if (!byPrototype) weakenCodedTag(res);
+      // A session adds its cookie at the last moment; it changes the verdict.
+      if (recording.tells && recording.noteLate((name) => res.getHeader(name))) this.#tell();
     });
   }
 
@@ -75,13 +73,15 @@ export class RecordedResponse implements Recorded {
     if (isWhole) this.#open();
     // Express has encoded a body by now, in memory that only this response refers to.
     if (typeof chunk !== 'function') recording.push(chunk, encoding, isWhole && this.replying === 'value');
+    let answer: Answer = { kind: 'full' };
     try {
-      closeRecording(recording, this.replying !== false);
+      closeRecording(recording, isWhole, this.replying !== false);
+      if (isWhole) answer = recording.answerTo(conditionsOf(this.request));
     } finally {
       if (isWhole) this.#tell();
     }
-    if (isWhole && isNotModified(this.request)) sendNotModified(res, end);
-    else end.apply(res, args);
+    if (answer.kind === 'full') end.apply(res, args);
+    else sendAnswer(res, answer, recording.body, end);
     // Middleware may hold the end back, e.g. until its session is saved, and set a cookie then. Where the client
     // has left, no head will be sent.
     if (res.headersSent || res.destroyed) this.#settle();
@@ -114,20 +114,8 @@ export class RecordedResponse implements Recorded {
   }
 
   #tell(): void {
-    if (this.recording.tells) setNodeFields(this.res, this.recording.fields());
+    const { recording, res } = this;
+    if (recording.etag !== undefined) setNodeFields(res, ['ETag', recording.etag]);
+    if (recording.tells) setNodeFields(res, recording.fields());
   }
-}
-
-/** Express' own test of `If-None-Match` and `If-Modified-Since` against the response's headers and status. */
-export function isNotModified(request: ExpressRequest): boolean {
-  const { headers } = request;
-  if (headers['if-none-match'] === undefined && headers['if-modified-since'] === undefined) return false;
-  return request.fresh === true;
-}
-
-/** As `res.send` does it. */
-export function sendNotModified(res: ServerResponse, end = res.end): void {
-  res.statusCode = 304;
-  for (const name of ['Content-Type', 'Content-Length', 'Transfer-Encoding']) res.removeHeader(name);
-  end.call(res, undefined, 'utf8');
 }

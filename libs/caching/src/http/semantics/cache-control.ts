@@ -33,7 +33,7 @@ export interface ResponseDirectives {
 
 /** Parses a response's `Cache-Control` (RFC 9111 §5.2.2). Never throws. */
 export function parseCacheControl(value: FieldValue): ResponseDirectives {
-  return readDirectives(parseDirectives(value));
+  return value === undefined ? SILENT : readDirectives(parseDirectives(value));
 }
 
 /** The meaning of a list of directives, whichever field they came in. */
@@ -75,3 +75,6 @@ function shortest(found: readonly Directive[], misquoted: boolean): number | und
   if (misquoted) return 0;
   return Math.min(...found.map(({ argument }) => parseDelta(argument) ?? 0));
 }
+
+/** Of a response that says nothing, as most don't: worked out once. */
+const SILENT = readDirectives(parseDirectives(undefined));

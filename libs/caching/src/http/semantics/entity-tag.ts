@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** RFC 9110 §8.8.3. */
 export interface EntityTag {
@@ -54,7 +54,18 @@ const TAG_LENGTH = 22;
  * strongTagOf(Buffer.from('')) // '"47DEQpj8HBSa-_TImW-5JC"'
  */
 export function strongTagOf(body: Uint8Array): string {
-  return `"${createHash('sha256').update(body).digest('base64url').slice(0, TAG_LENGTH)}"`;
+  return `"${hash('sha256', body, 'base64url').slice(0, TAG_LENGTH)}"`;
+}
+
+/**
+ * The tag of a response whose bytes were changed on their way in a manner that nobody knows: a weak one (RFC 9110
+ * §8.8.1). What is not a tag stays as it is.
+ *
+ * @example
+ * weakened('"abc"') // 'W/"abc"'
+ */
+export function weakened(tag: string): string {
+  return tag.startsWith('"') ? `W/${tag}` : tag;
 }
 
 /**

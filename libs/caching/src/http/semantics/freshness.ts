@@ -1,3 +1,4 @@
+import type { EntryLife } from '../../cache/entry.js';
 import { MAX_DURATION } from '../../duration.js';
 import type { HeaderBag } from '../header-diff.js';
 import { parseCacheControl, type ResponseDirectives } from './cache-control.js';
@@ -39,19 +40,8 @@ export interface ReceivedResponse {
   readonly isAuthorized: boolean;
 }
 
-/** The life of a stored response. Times are milliseconds since the epoch. */
-export interface StoredLife {
-  readonly freshUntil: number;
-  /** How old it was when it was complete, in milliseconds. */
-  readonly ageAtStore: number;
-  /** Not before `freshUntil`; the same where no stale serving is wanted or allowed. */
-  readonly staleWhileRevalidateUntil: number;
-  /** Not before `freshUntil`; the same where no stale serving is wanted or allowed. */
-  readonly staleIfErrorUntil: number;
-  /** RFC 9111 §5.2.2.4: not to be used, however fresh, without asking again. */
-  readonly alwaysRevalidate: boolean;
-  /** RFC 9111 §4.2.4: not to be used stale, whoever wishes it. */
-  readonly staleForbidden: boolean;
+/** The life of a stored response (RFC 9111 §4.2, §4.2.4, §5.2.2.4; RFC 5861). Times are milliseconds since the epoch. */
+export interface StoredLife extends EntryLife {
   /** Of no use from here on: neither to be served, nor to be renewed. */
   readonly keepUntil: number;
 }
@@ -88,7 +78,8 @@ export function lifeOf(policy: FreshnessPolicy, response: ReceivedResponse): Lif
 
   const age = ageOf(response);
   const lifetime = directives.lifetime ?? (targeted === undefined ? expiresIn(response) : undefined);
-  const left = lifetime === undefined ? undefined : lifetime * 1000 - age;
+  // Whole milliseconds: an `Expires` counts from a time that may be within a second.
+  const left = lifetime === undefined ? undefined : Math.floor(lifetime * 1000) - age;
   const latest = receivedAt + MAX_DURATION;
   const freshUntil = Math.min(receivedAt + (choose(policy.mode, policy.ttl, left) ?? policy.ttl), latest);
   /** RFC 5861 §3 and §4: counted from when the response became stale, which may be before it came. */

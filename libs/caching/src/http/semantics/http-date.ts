@@ -1,3 +1,5 @@
+import { RecentMap } from '../recent-map.js';
+
 const WEEKDAYS = 'Mon|Tue|Wed|Thu|Fri|Sat|Sun';
 const LONG_WEEKDAYS = 'Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday';
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
@@ -67,5 +69,11 @@ function timeOf(year: number, [month, day, hour, minute, second]: TimeOfYear): n
  * @param time milliseconds since the epoch, of the years 0 to 9999
  */
 export function formatHttpDate(time: number): string {
-  return new Date(time).toUTCString();
+  const second = Math.floor(time / 1000);
+  let text = written.get(second);
+  if (text === undefined) written.set(second, (text = new Date(second * 1000).toUTCString()));
+  return text;
 }
+
+/** Each hit has the date of its entry, and hot entries are few. */
+const written = new RecentMap<string, number>(1_000);

@@ -1,0 +1,99 @@
+import { type Observable, of } from 'rxjs';
+import type { Clock } from '../cache/clock.js';
+import type { Entry, StoredResponse } from '../cache/entry.js';
+import type { CacheEvents } from '../observe/events.js';
+import { type Verdict, verdictFields, type VerdictFields } from './cache-headers.js';
+import { downstreamControl, downstreamOf, generatedAt, hitFields, saysOwnLife } from './hit-fields.js';
+import { armReplay, type FrameworkResponse, type HttpPlatform } from './platform/platform.js';
+import type { RequestView } from './request-view.js';
+import type { ViewPolicy } from './route-policy.js';
+import { answerWith, completeResponse, isSelective, selectAnswer, storedField } from './selected-answer.js';
+
+/** One request on its way to a handler of a cached route. */
+export interface Exchange {
+  readonly platform: HttpPlatform;
+  readonly request: RequestView;
+  readonly response: FrameworkResponse;
+  /** Runs the handler with everything between here and there. */
+  readonly handle: () => Observable<unknown>;
+}
+
+/** What Nest is given in place of a handler's value; the wrapped adapter sends the stored response instead. */
+const REPLAYED = of(Object.freeze({}));
+/** Where the response has been sent, or nobody waits for one. */
+export const SENT = of(undefined);
+const NO_FIELDS: VerdictFields = [];
+
+/** Answers requests with responses that were made for others. */
+export class Delivery {
+  constructor(
+    private readonly clock: Clock,
+    private readonly events: CacheEvents,
+  ) {}
+
+  /** What is stored. */
+  hit(policy: ViewPolicy, exchange: Exchange, entry: Entry): Observable<unknown> {
+    const { request } = exchange;
+    policy.key.remember(request);
+    const now = this.clock.now();
+    if (this.events.active)
+      this.events.emit({ type: 'hit', route: policy.route, ageMs: now - entry.storedAt });
+    const fields = hitFields(entry, now, policy.debugHeaders);
+    const { downstream } = policy;
+    const added =
+      downstream === undefined || this.#saysOwnLife(exchange, entry.response)
+        ? fields
+        : ['Cache-Control', downstreamOf(downstream, entry, now), ...fields];
+    return this.#deliver(
+      policy,
+      exchange,
+      this.#selected(request, entry.response, generatedAt(entry)),
+      added,
+    );
+  }
+
+  /** As much of a response as the request wants, which is nearly always all. */
+  #selected(request: RequestView, response: StoredResponse, date: number | undefined): StoredResponse {
+    if (!isSelective(request)) return response;
+    const complete = completeResponse(response, (name) => storedField(response, name), date);
+    return answerWith(response, selectAnswer(request, complete, this.clock.now()));
+  }
+
+  #saysOwnLife({ platform, response }: Exchange, stored: StoredResponse): boolean {
+    return saysOwnLife((name) => storedField(stored, name) ?? platform.field(response, name));
+  }
+
+  /** The response of another request's fill. */
+  collapsed(policy: ViewPolicy, exchange: Exchange, response: StoredResponse): Observable<unknown> {
+    if (this.events.active) this.events.emit({ type: 'coalesced', route: policy.route });
+    const { request } = exchange;
+    const fields = fieldsOf(policy, { kind: 'collapsed' });
+    const { downstream } = policy;
+    const ttl = policy.statuses.get(response.status);
+    const added =
+      downstream === undefined || ttl === undefined || this.#saysOwnLife(exchange, response)
+        ? fields
+        : ['Cache-Control', downstreamControl(downstream, 0, ttl), ...fields];
+    return this.#deliver(policy, exchange, this.#selected(request, response, undefined), added);
+  }
+
+  #deliver(
+    policy: ViewPolicy,
+    { platform, request, response }: Exchange,
+    stored: StoredResponse,
+    fields: VerdictFields,
+  ): Observable<unknown> {
+    if (!policy.rawHandler) {
+      armReplay(request.raw, response, stored, fields);
+      return REPLAYED;
+    }
+    // Nest leaves the reply of a handler with `@Res()` to the handler.
+    platform.send(request.raw, response, stored, fields);
+    return SENT;
+  }
+}
+
+/** The debug fields of a verdict, where the route tells it. */
+export function fieldsOf(policy: Pick<ViewPolicy, 'debugHeaders'>, verdict: Verdict): VerdictFields {
+  return policy.debugHeaders ? verdictFields(verdict) : NO_FIELDS;
+}
