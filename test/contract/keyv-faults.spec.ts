@@ -1,7 +1,7 @@
 import { Keyv } from 'keyv';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { KeyvAdapter } from '../../libs/caching/src/stores/keyv-adapter.js';
-import { keyv } from '../../libs/caching/src/stores/keyv.store.js';
+import type { KeyvAdapter } from '../../libs/caching/src/stores/keyv/keyv-adapter.js';
+import { keyv } from '../../libs/caching/src/stores/keyv/keyv.store.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { startSqlite } from '../support/keyv/backends.js';
 import { FaultyAdapter } from '../support/keyv/faulty-adapter.js';
@@ -203,6 +203,32 @@ describe('keyv() on a store that fails', () => {
     const outcomes = Array.from({ length: 5_000 }, () => tier.lookup('key').catch(() => 'refused'));
     expect(await Promise.race(outcomes)).toBe('refused');
     expect(adapter.calls.length - before).toBe(4_096);
+  });
+
+  it('works again after operations that are never answered, once the store answers others', async () => {
+    const { tier, clock } = open();
+    await tier.position();
+    adapter.fate = () => 'hangs';
+    for (let times = 0; times < 5_000; times++) tier.lookup('key').catch(() => undefined);
+    adapter.fate = () => 'passes';
+    await expect(tier.lookup('key')).rejects.toThrow('4096 operations are unanswered');
+    clock.advance(10_000);
+    await expect(tier.lookup('key')).resolves.toBeDefined();
+    const many = Array.from({ length: 1_000 }, () => tier.lookup('key'));
+    await expect(Promise.all(many)).resolves.toHaveLength(1_000);
+  });
+
+  it('asks a silent store no more than once a second, when it holds as much as it may', async () => {
+    const { tier, clock } = open();
+    await tier.position();
+    adapter.fate = () => 'hangs';
+    for (let times = 0; times < 4_096; times++) tier.lookup('key').catch(() => undefined);
+    const before = adapter.calls.length;
+    for (let seconds = 0; seconds < 60; seconds++) {
+      clock.advance(1_000);
+      for (let times = 0; times < 10; times++) tier.lookup('key').catch(() => undefined);
+    }
+    expect(adapter.calls.length - before).toBe(60);
   });
 
   it('tells of errors that nobody waits for, and is ended by none, even when it is closed', async () => {

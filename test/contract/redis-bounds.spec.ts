@@ -23,11 +23,12 @@ beforeAll(async () => {
     namespace: 'bounds',
     clock: systemClock,
     timeout: 5_000,
-    longestLife: 60_000,
+    longestLife: () => 60_000,
     onEviction: (_position, tags) => heard.push(tags),
     onHearing: () => undefined,
     onReachable: () => undefined,
     onError: () => undefined,
+    onCaveat: () => undefined,
   });
   await poll('the tier to be ready', () => tier.sync(undefined));
 });

@@ -64,8 +64,6 @@ const OPERATIONS: readonly (readonly [string, () => unknown])[] = [
   ['an eviction', () => one.store.evict(['t:1'])],
   ['an eviction of everything', () => one.store.evict([ALL_VIEWS])],
   ['an eviction of tags that name keys', () => one.store.evict(THEIRS.map(([name]) => name))],
-  ['deleting', () => one.store.delete('a')],
-  ['deleting what others have', () => Promise.all(THEIRS.map(([name]) => one.store.delete(name)))],
   ['a lease', () => one.store.lease('a', 'token', 10_000)],
   ['giving the lease back', () => one.store.release('a', 'token', 10_000)],
   ['setting values', () => Promise.all(THEIRS.map(([name]) => one.store.values.set(name, 'ours', 60_000)))],

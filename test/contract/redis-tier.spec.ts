@@ -41,11 +41,12 @@ function keepsItsContract(): void {
         namespace,
         clock: systemClock,
         timeout: 5_000,
-        longestLife: 60_000,
+        longestLife: () => 60_000,
         onEviction: () => undefined,
         onHearing: () => undefined,
         onReachable: () => undefined,
         onError: () => undefined,
+        onCaveat: () => undefined,
       });
       await poll('the tier to be ready', () => Promise.all([tier.sync(undefined), tier.lookup('a')]));
       const name = kind === 'view' ? names.view('a') : names[kind];

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RedisNames } from '../../libs/caching/src/stores/redis/redis-names.js';
 import type { RedisStoreOptions } from '../../libs/caching/src/stores/redis/redis.store.js';
 import { storeContract, storedBytesContract } from '../../libs/caching/src/testing.js';
 import { CLUSTER_CLIENTS, type OpenClient, SINGLE_CLIENTS } from '../support/redis/clients.js';
@@ -24,7 +25,12 @@ function keepsItsContracts(kind: Kind): void {
   const open = async () => {
     const connection = { client: given.client } as unknown as RedisStoreOptions;
     const opened = await openTiered({ connection, ...kind });
-    return { ...opened, bytes: storage.bytes(opened.namespace) };
+    const names = new RedisNames(opened.namespace);
+    const forget = async (key: string) => {
+      opened.local.delete(key);
+      await storage.command(names.view(key), 'UNLINK', names.view(key));
+    };
+    return { ...opened, bytes: storage.bytes(opened.namespace), forget };
   };
 
   it.each(rowsOf([...storeContract(open), ...storedBytesContract(open)]))('%s', async (_promise, check) => {

@@ -83,6 +83,25 @@ describe('the link to a Redis Cluster', () => {
     expect([...found].sort()).toEqual([...KEYS].sort());
   });
 
+  it('sends a pair of commands to the same node, also after its slot has moved there', async () => {
+    await open({ client: createCluster5({ rootNodes: nodes(cluster.urls) }) });
+    const key = 'pair';
+    const from = await cluster.masterOf(key);
+    const idOf = async (node: RedisServer) => String(await node.command('CLUSTER', 'MYID'));
+    const masters = await Promise.all(KEYS.map((each) => cluster.masterOf(each)));
+    const to = masters.find((each) => each !== from) as RedisServer;
+    const pair = () => link.sendPair(key, ['SET', key, 'v'], ['CLUSTER', 'MYID']);
+    expect(String((await pair())[1])).toBe(await idOf(from));
+    await from.command('DEL', key);
+    const slot = String(await from.command('CLUSTER', 'KEYSLOT', key));
+    for (const node of [to, from]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', await idOf(to));
+    // The answer of the node that refused the first command is nobody's.
+    expect((await pair()).map(String)).toEqual(['OK', await idOf(to)]);
+    await to.command('DEL', key);
+    for (const node of [from, to]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', await idOf(from));
+    await cluster.waitForOk();
+  });
+
   it.each(WAYS)('hears what is published on any node, by %s', async (_name, connectionTo) => {
     await open(connectionTo(cluster.urls));
     const heard: string[] = [];

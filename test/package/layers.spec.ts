@@ -24,17 +24,16 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: `${LIBRARY}/stores`,
-    files: /\/stores\/(?!keyv)[^/]+$/,
-    may: /^(stores\/(?!keyv)[^/]+|cache\/(clock|entry|entry-codec|shared-log|stamps|variants|maybe-promise)|caching\.errors|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
+    files: /\/stores\/[^/]+$/,
+    may: /^(stores\/[^/]+|cache\/(clock|entry|entry-codec|shared-log|stamps|variants|maybe-promise)|caching\.errors|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
   },
   {
-    folder: `${LIBRARY}/stores`,
-    files: /\/stores\/keyv[^/]+$/,
-    may: /^(stores\/(keyv[^/]*|shared-tier)|cache\/(clock|shared-log|stamps)|caching\.errors|check-names|keyv|node:crypto)$/,
+    folder: `${LIBRARY}/stores/keyv`,
+    may: /^(stores\/(keyv\/[^/]+|shared-tier|digest|kind-of)|cache\/(clock|shared-log|stamps)|caching\.errors|check-names|keyv|node:crypto)$/,
   },
   {
     folder: `${LIBRARY}/stores/redis`,
-    may: /^(stores\/(redis\/[^/]+|shared-tier)|cache\/(clock|shared-log|stamps)|caching\.errors|check-names|@redis\/client|cluster-key-slot|node:(crypto|net|tls))$/,
+    may: /^(stores\/(redis\/[^/]+|shared-tier|digest|kind-of)|cache\/(clock|shared-log|stamps)|caching\.errors|check-names|@redis\/client|cluster-key-slot|node:(crypto|net|tls))$/,
   },
   {
     folder: `${LIBRARY}/testing`,

@@ -153,7 +153,6 @@ export function behindConnection(inner: CacheStore, pause: Pause): CacheStore {
     isCurrent: (start, tags) => inner.isCurrent(start, tags),
     lookup: (key) => remote('lookup', () => inner.lookup(key)),
     set: (entry) => remote('set', () => inner.set(entry)),
-    delete: (key) => remote('delete', () => inner.delete(key)),
     evict: (tags) => remote('evict', () => inner.evict(tags)),
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
+import { EVICT_SCRIPT, SYNC_SCRIPT } from '../../../libs/caching/src/stores/redis/redis-scripts.js';
 import type { FaultProxy } from '../redis/fault-proxy.js';
 import { poll } from '../redis/poll.js';
 import { FailoverPair } from './failover-pair.js';
@@ -14,7 +15,8 @@ export interface FailoverOptions {
   readonly waitForReplicas: 0 | 1;
   /**
    * Whether the instances may ask which server's history it is (`INFO`): another one than before is not trusted,
-   * whatever it has. Without that, all depends on what the replica has.
+   * whatever it has. Without that, all depends on what the replica has: it has seen the scripts before, so that does not
+   * tell it from the primary either.
    */
   readonly knowsHistory: boolean;
 }
@@ -25,6 +27,9 @@ const ENOUGH_MS = 15_000;
 
 const CREDENTIALS = 'history:secret';
 const USER = ['--user', 'history', 'on', '>secret', '~*', '&*', '+@all'];
+
+/** As they are sent. */
+const SCRIPTS = [SYNC_SCRIPT, EVICT_SCRIPT].map((script) => `#!lua flags=allow-oom\n${script}`);
 
 const failover = fc.record({
   /** Milliseconds of work before it. */
@@ -43,7 +48,9 @@ const failover = fc.record({
  */
 export async function runFailovers(options: FailoverOptions): Promise<HistoryReport> {
   const { seed, failovers, waitForReplicas, knowsHistory } = options;
-  await using pair = await FailoverPair.start(knowsHistory ? USER : [...USER, '-info']);
+  await using pair = await (knowsHistory
+    ? FailoverPair.start(USER, [])
+    : FailoverPair.start([...USER, '-info'], SCRIPTS));
   const group = await HistoryGroup.start({
     port: pair.port,
     coherence: 'strict',

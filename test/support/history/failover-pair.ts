@@ -11,11 +11,16 @@ export class FailoverPair {
     private replica: RedisServer,
     /** Where nobody listens. */
     private readonly nowhere: number,
+    private readonly scripts: readonly string[],
   ) {}
 
-  /** @param args further arguments of both servers */
-  static async start(args: readonly string[]): Promise<FailoverPair> {
-    const pair = new FailoverPair(await startRedis({ args }), await startRedis({ args }), await freePort());
+  /**
+   * @param args further arguments of both servers
+   * @param scripts what the replica has seen before it takes over, as if it had been the primary some time
+   */
+  static async start(args: readonly string[], scripts: readonly string[]): Promise<FailoverPair> {
+    const [primary, replica] = [await startRedis({ args }), await startRedis({ args })];
+    const pair = new FailoverPair(primary, replica, await freePort(), scripts);
     await pair.#follow();
     return pair;
   }
@@ -56,5 +61,6 @@ export class FailoverPair {
     const isInStep = async () =>
       (await this.replica.info('replication', 'master_link_status')) === 'up' || undefined;
     await poll('the replica to be in step', isInStep, IN_STEP_MS);
+    for (const script of this.scripts) await this.replica.command('SCRIPT', 'LOAD', script);
   }
 }

@@ -81,11 +81,12 @@ export class HistoryInstance implements Instance {
       coherence,
       heartbeat,
       timeout: storeTimeout,
-      longestLife: life,
+      longestLife: () => life,
       maxEntryBytes: () => 1_000_000,
       everything: EVERYTHING,
       // Failures are what a history is made of.
       onError: () => undefined,
+      onCaveat: () => undefined,
     });
     if (defect === 'trusted memory') trustLocal(this.#store, local);
     const events = new CacheEvents((error) => {

@@ -44,10 +44,6 @@ export class MemoryServer {
     this.#frames.set(key, frame);
   }
 
-  delete(key: string): void {
-    this.#frames.delete(key);
-  }
-
   evict(tags: readonly string[]): StampPosition {
     const sequence = this.#current();
     sequence.n++;

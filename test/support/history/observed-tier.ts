@@ -60,15 +60,15 @@ export class ObservedTier implements SharedTier {
     return this.inner.set(key, frame, life);
   }
 
-  delete(key: string) {
-    return this.inner.delete(key);
-  }
-
   async evict(tags: readonly string[]): Promise<StampPosition> {
     const written = { ...this.world.data };
     const position = await this.inner.evict(tags);
     for (const tag of tags) if (isPart(tag)) this.world.acknowledge(tag, written[tag]);
     return position;
+  }
+
+  async confirm(position: StampPosition): Promise<void> {
+    await this.inner.confirm?.(position);
   }
 
   async lease(key: string, token: string, life: number) {

@@ -63,10 +63,6 @@ export class ScheduledTier implements SharedTier {
     return this.#ask('set', (server) => server.set(key, frame));
   }
 
-  delete(key: string) {
-    return this.#ask('delete', (server) => server.delete(key));
-  }
-
   evict(tags: readonly string[]) {
     return this.#ask('evict', (server) => server.evict(tags));
   }

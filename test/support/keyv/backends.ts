@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { KeyvMemcache } from '@keyv/memcache';
 import { KeyvPostgres } from '@keyv/postgres';
 import { KeyvSqlite } from '@keyv/sqlite';
-import type { KeyvAdapter } from '../../../libs/caching/src/stores/keyv-adapter.js';
+import type { KeyvAdapter } from '../../../libs/caching/src/stores/keyv/keyv-adapter.js';
 import { startMemcached } from './memcached.js';
 import { startPostgres } from './postgres.js';
 

@@ -1,4 +1,4 @@
-import type { KeyvAdapter } from '../../../libs/caching/src/stores/keyv-adapter.js';
+import type { KeyvAdapter } from '../../../libs/caching/src/stores/keyv/keyv-adapter.js';
 
 type Operation = 'get' | 'set' | 'delete';
 

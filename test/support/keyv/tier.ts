@@ -1,6 +1,6 @@
 import type { Keyv } from 'keyv';
-import type { KeyvAdapter } from '../../../libs/caching/src/stores/keyv-adapter.js';
-import { keyv, type KeyvTier } from '../../../libs/caching/src/stores/keyv.store.js';
+import type { KeyvAdapter } from '../../../libs/caching/src/stores/keyv/keyv-adapter.js';
+import { keyv, type KeyvTier } from '../../../libs/caching/src/stores/keyv/keyv.store.js';
 import type { SharedTierHost } from '../../../libs/caching/src/stores/shared-tier.js';
 import { FakeClock } from '../fake-clock.js';
 
@@ -23,10 +23,11 @@ export function openTier(
   tier.open({
     namespace,
     timeout: 5_000,
-    longestLife: 3_600_000,
+    longestLife: () => 3_600_000,
     onEviction: () => undefined,
     onHearing: () => undefined,
     onReachable: () => undefined,
+    onCaveat: () => undefined,
     onError: (operation) => failures.push(operation),
     ...given,
     clock,

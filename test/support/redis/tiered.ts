@@ -21,6 +21,8 @@ export interface TieredOptions {
   readonly namespace?: string;
   /** Default: one of its own. */
   readonly clock?: FakeClock;
+  /** Milliseconds after which an operation of Redis has failed. Default: `TIMES.timeout`. */
+  readonly timeout?: number;
   /** Messages about evictions get lost on their way here, which nobody notices. */
   readonly isDeaf?: boolean;
 }
@@ -46,7 +48,7 @@ export interface OpenedTiered {
  */
 export async function openTiered(options: TieredOptions): Promise<OpenedTiered> {
   const { connection, coherence, memory, namespace = `test-${randomUUID().slice(0, 13)}` } = options;
-  const { clock = new FakeClock(), isDeaf = false } = options;
+  const { clock = new FakeClock(), isDeaf = false, timeout = TIMES.timeout } = options;
   const tier = redis(connection);
   const open = tier.open.bind(tier);
   let hears = false;
@@ -71,11 +73,13 @@ export async function openTiered(options: TieredOptions): Promise<OpenedTiered> 
     clock,
     namespace,
     coherence,
-    ...TIMES,
-    longestLife: 300_000,
+    heartbeat: TIMES.heartbeat,
+    timeout,
+    longestLife: () => 300_000,
     maxEntryBytes: () => 1024 * 1024,
     everything: ALL_VIEWS,
     onError: (operation, error) => errors.push(`${operation}: ${String(error)}`),
+    onCaveat: (caveat) => errors.push(caveat),
   });
   await poll('the store to reach Redis and to hear of evictions', async () => {
     // As many as lie on all nodes of a cluster.

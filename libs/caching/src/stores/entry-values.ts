@@ -1,5 +1,6 @@
 import type { Clock } from '../cache/clock.js';
 import { isEntry } from '../cache/entry.js';
+import { ownBytes } from './own-bytes.js';
 import type { ValueStorage } from './shared-tier.js';
 import type { CacheStore } from './store.js';
 
@@ -28,7 +29,7 @@ export class EntryValues implements ValueStorage {
     const now = this.clock.now();
     await this.store.set({
       key: this.#key(key),
-      response: { status: 200, headers: [], removed: [], body: bytesOf(value), delivery: 'framework' },
+      response: { status: 200, headers: [], removed: [], body: ownBytes(value), delivery: 'framework' },
       tags: [this.#all, this.#key(key)],
       start: this.store.position,
       order: ++this.#order,
@@ -39,7 +40,9 @@ export class EntryValues implements ValueStorage {
 
   async delete(key: string): Promise<boolean> {
     const present = await this.has(key);
-    await this.store.delete(this.#key(key));
+    // Each value carries its own key as a tag.
+    if (this.store.delete === undefined) await this.store.evict([this.#key(key)]);
+    else await this.store.delete(this.#key(key));
     return present;
   }
 
@@ -54,11 +57,4 @@ export class EntryValues implements ValueStorage {
   #key(key: string): string {
     return this.#prefix + key;
   }
-}
-
-/** In memory of their own: a slice of Buffer's pool would keep 8 KB alive for each small value. */
-function bytesOf(text: string): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
-  bytes.write(text);
-  return bytes;
 }

@@ -18,8 +18,4 @@ export class RecentFills {
     this.#fills.set(entry.key, { order, start, tags, expiresAt });
     return true;
   }
-
-  forget(key: string): void {
-    this.#fills.delete(key);
-  }
 }

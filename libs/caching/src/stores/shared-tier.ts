@@ -1,6 +1,7 @@
 import type { Clock } from '../cache/clock.js';
 import type { StampDelta } from '../cache/shared-log.js';
 import type { StampPosition } from '../cache/stamps.js';
+import { CacheStoreError } from '../caching.errors.js';
 
 export type { StampDelta };
 
@@ -21,8 +22,8 @@ export interface SharedTierHost {
   readonly clock: Clock;
   /** Milliseconds after which an operation has failed. */
   readonly timeout: number;
-  /** The longest time that an entry of this application lives, in milliseconds: stamps are kept for longer. */
-  readonly longestLife: number;
+  /** The longest time that an entry of this application lives, as known now, in milliseconds: stamps are kept for longer. */
+  longestLife(): number;
   /** Somebody evicted: `tags` at `position`. Without `tags`, what it was has to be asked (`sync`). */
   onEviction(position: StampPosition, tags: readonly string[] | undefined): void;
   /** Whether evictions by others are heard of now. Called for each change. */
@@ -31,6 +32,21 @@ export interface SharedTierHost {
   onReachable(): void;
   /** Something failed that no caller waits for. */
   onError(operation: string, error: unknown): void;
+  /** The store turned out not to guarantee something. Said once for each `open`, for a person to read. */
+  onCaveat(caveat: string): void;
+}
+
+/** An eviction was executed, but may still be lost: it needs no repetition, but `confirm`. */
+export class UnconfirmedEvictionError extends CacheStoreError {
+  /** @param position the place that it has in the sequence */
+  constructor(
+    readonly position: StampPosition,
+    cause: unknown,
+  ) {
+    super('evict', `was executed, but may be lost: ${cause instanceof Error ? cause.message : 'unknown'}`, {
+      cause,
+    });
+  }
 }
 
 /**
@@ -54,12 +70,14 @@ export interface SharedTier {
   sync(known: StampPosition | undefined): Promise<StampDelta>;
   /** Stores bytes for `life` milliseconds. */
   set(key: string, frame: Buffer, life: number): Promise<void>;
-  delete(key: string): Promise<void>;
   /**
    * Evicts, atomically, all that carries one of `tags`. Resolves once that can't be lost any more. `known` is where the
-   * asker has seen the sequence: one that is behind it was rolled back, and another epoch begins.
+   * asker has seen the sequence: one that is behind it was rolled back, and another epoch begins. A tier with `confirm`
+   * may reject with an `UnconfirmedEvictionError`.
    */
   evict(tags: readonly string[], known?: StampPosition): Promise<StampPosition>;
+  /** Resolves once everything that was executed up to `position` can't be lost any more; else rejects like `evict`. */
+  confirm?(position: StampPosition): Promise<void>;
   /** Asks for the right to fill `key`, for `life` milliseconds at the most. `token` names the asker. */
   lease?(key: string, token: string, life: number): Promise<Lease>;
   /** Gives the right back, or says for `life` milliseconds that the response of `key` can't be shared. */

@@ -24,8 +24,11 @@ export interface CacheStore {
    * whether it did.
    */
   set(entry: Entry): MaybePromise<boolean>;
-  /** Removes one entry; nothing happens where there is none. */
-  delete(key: string): MaybePromise<void>;
+  /**
+   * Removes one entry; nothing happens where there is none. For plain values (`CACHE_MANAGER`), which are evicted by a
+   * tag of their own where a store can't; views are never removed one by one.
+   */
+  delete?(key: string): MaybePromise<void>;
   /** Evicts, atomically, all entries and fills in flight that carry one of `tags`. */
   evict(tags: readonly string[]): MaybePromise<StampPosition>;
   /** Whether nothing among `tags` was evicted after `start`, as far as this process knows. Never waits. */

@@ -1,10 +1,11 @@
 import type { Clock } from '../cache/clock.js';
 import { decodeEntry, encodeEntry } from '../cache/entry-codec.js';
-import { type Entry, isEntry } from '../cache/entry.js';
-import { SharedLog } from '../cache/shared-log.js';
+import { type Entry, isEntry, isFresh } from '../cache/entry.js';
 import type { StampPosition } from '../cache/stamps.js';
 import type { MemoryStore } from './memory.store.js';
+import { ownBytes } from './own-bytes.js';
 import { RecentFills } from './recent-fills.js';
+import { SharedSequence } from './shared-sequence.js';
 import type { Lease, SharedTier } from './shared-tier.js';
 import type { CacheStore } from './store.js';
 
@@ -26,22 +27,16 @@ export interface TieredStoreOptions {
   readonly heartbeat: number;
   /** Milliseconds after which an operation of the tier has failed. */
   readonly timeout: number;
-  readonly longestLife: number;
+  /** The longest life of this application's entries, in milliseconds: asked when it is needed. */
+  readonly longestLife: () => number;
   /** The largest body that any route stores, in bytes: asked for each frame, as routes are found after the store. */
   readonly maxEntryBytes: () => number;
   /** A tag that every entry carries. */
   readonly everything: string;
   readonly onError: (operation: string, error: unknown) => void;
+  /** The tier turned out not to guarantee something. */
+  readonly onCaveat: (caveat: string) => void;
 }
-
-/** A question to the shared tier: when it was sent, and what was known then. */
-interface Asked {
-  readonly at: number;
-  readonly known: StampPosition | undefined;
-}
-
-/** Tags of evictions that wait to be replayed; with more, everything is evicted instead. */
-const MAX_QUEUED_TAGS = 10_000;
 
 /**
  * A tier in process in front of one that is shared: hits at the speed of the first, for all who share the second.
@@ -57,17 +52,11 @@ export class TieredStore implements CacheStore {
   readonly #local: MemoryStore;
   readonly #tier: SharedTier;
   readonly #clock: Clock;
-  readonly #shared: SharedLog;
-  readonly #queued = new Set<string>();
+  readonly #shared: SharedSequence;
   readonly #unkept = new RecentFills();
-  #replaying = false;
   #position: StampPosition;
-  #syncing: Promise<void> | undefined;
-  #hears = false;
-  /** When it was last known that nothing was missed: a question that was asked then was answered so. */
-  #provenAt = Number.NEGATIVE_INFINITY;
-  #cancelHeartbeat: (() => void) | undefined;
-  #closed = false;
+  /** Of entries that were stored or found here, in milliseconds. */
+  #longestSeen = 0;
 
   constructor(options: TieredStoreOptions) {
     const { tier, local, clock } = options;
@@ -76,19 +65,28 @@ export class TieredStore implements CacheStore {
     this.#local = local;
     this.#tier = tier;
     this.#clock = clock;
-    this.#shared = new SharedLog(clock);
     this.#position = local.position;
+    this.#shared = new SharedSequence({
+      tier,
+      clock,
+      heartbeat: options.heartbeat,
+      timeout: options.timeout,
+      everything: options.everything,
+      onEvicted: (tags) => local.evict(tags),
+      onError: options.onError,
+    });
     tier.open({
       namespace: options.namespace,
       clock,
       timeout: options.timeout,
-      longestLife: options.longestLife,
-      onEviction: (position, tags) => this.#hear(position, tags),
-      onHearing: (hears) => this.#setHearing(hears),
-      onReachable: () => this.#inBackground('sync', () => this.#replayAndSynchronize()),
+      longestLife: () => Math.max(options.longestLife(), this.#longestSeen),
+      onEviction: (position, tags) => this.#shared.hear(position, tags),
+      onHearing: (hears) => this.#shared.setHearing(hears),
+      onReachable: () => this.#shared.catchUp(),
       onError: options.onError,
+      onCaveat: options.onCaveat,
     });
-    this.#beat();
+    this.#shared.start();
   }
 
   /** The local position, with the shared one as far as it is known: what a fill that starts now starts from. */
@@ -114,8 +112,9 @@ export class TieredStore implements CacheStore {
 
   lookup(key: string): Entry | Promise<Entry | StampPosition> {
     const found = this.#local.lookup(key);
-    if (!isEntry(found)) return this.#ask(key);
-    return this.#isProven() ? found : this.#verify(key);
+    // One that is only kept to be served stale: another instance may have filled the key since.
+    if (!isEntry(found) || !isFresh(found, this.#clock.now())) return this.#ask(key);
+    return this.#options.coherence === 'bus' && this.#shared.isProven ? found : this.#verify(key);
   }
 
   set(entry: Entry): boolean | Promise<boolean> {
@@ -126,30 +125,17 @@ export class TieredStore implements CacheStore {
     if (!kept && !this.#isNewest(entry)) return false;
     const frame = encodeEntry(entry, shared);
     if (frame === undefined) return kept;
+    this.#expectLife(entry);
     return this.#tier.set(entry.key, frame, life).then(() => true);
-  }
-
-  async delete(key: string): Promise<void> {
-    this.#local.delete(key);
-    this.#unkept.forget(key);
-    await this.#tier.delete(key);
   }
 
   /**
    * Here at once; resolves when the shared tier has acknowledged it. Until then nothing that carries one of `tags` is
    * taken from there. Where that fails it is done again, until it succeeds.
    */
-  async evict(tags: readonly string[]): Promise<StampPosition> {
+  evict(tags: readonly string[]): Promise<StampPosition> {
     this.#local.evict(tags);
-    this.#shared.hold(tags);
-    try {
-      const position = await this.#tier.evict(tags, this.#shared.position);
-      this.#acknowledge(position, tags);
-      return position;
-    } catch (error) {
-      this.#queue(tags);
-      throw error;
-    }
+    return this.#shared.evict(tags);
   }
 
   isCurrent(start: StampPosition, tags: Iterable<string>): boolean {
@@ -165,67 +151,46 @@ export class TieredStore implements CacheStore {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#cancelHeartbeat?.();
     this.#local.close();
+    await this.#shared.close();
     await this.#tier.close();
   }
 
-  /** Whether a hit in process may be served without a question. */
-  #isProven(): boolean {
-    const { coherence, heartbeat, timeout } = this.#options;
-    if (coherence === 'strict' || !this.#hears) return false;
-    const age = this.#clock.now() - this.#provenAt;
-    // Below zero the clock was set back: since when is not known.
-    return age >= 0 && age <= heartbeat + timeout;
-  }
-
   async #verify(key: string): Promise<Entry | StampPosition> {
-    const before = this.#question();
-    await this.#reach(await this.#tier.position(), before);
+    const asked = this.#shared.ask();
+    await this.#shared.reach(await this.#tier.position(), asked);
     const found = this.#local.lookup(key);
     return isEntry(found) ? found : this.#ask(key);
   }
 
   async #ask(key: string): Promise<Entry | StampPosition> {
-    const before = this.#question();
+    const asked = this.#shared.ask();
     const { position, frame } = await this.#tier.lookup(key);
-    await this.#reach(position, before);
+    const reaching = this.#shared.reach(position, asked);
+    // Each hit comes this way: a turn more would be felt.
+    if (reaching !== undefined) await reaching;
     if (frame === undefined) return this.position;
     const now = this.#clock.now();
     const entry = decodeEntry(frame, { key, now, maxBodyBytes: this.#options.maxEntryBytes() });
     if (typeof entry === 'string') return this.position;
     // Filled by another instance after an eviction that this one has not heard of.
-    if (!this.#shared.covers(entry.start)) await this.#synchronize();
+    if (!this.#shared.covers(entry.start)) await this.#shared.synchronize();
     if (!this.#shared.isCurrent(entry.start, entry.tags)) return this.position;
+    this.#expectLife(entry);
     const taken = { ...entry, start: this.position };
-    // In memory of its own: the frame is a part of what came from the socket, all of which it would keep alive.
-    const { body } = entry.response;
-    this.#local.set(
-      body === undefined ? taken : { ...taken, response: { ...entry.response, body: copyOf(body) } },
-    );
+    this.#keep(taken);
     return taken;
   }
 
-  #question(): Asked {
-    return { at: this.#clock.now(), known: this.#shared.position };
-  }
-
-  /** Makes sure that everything up to `position` is known here, which is the answer to a question that was `asked`. */
-  async #reach(position: StampPosition | undefined, asked: Asked): Promise<void> {
-    if (!this.#isKnown(position, asked)) {
-      await this.#synchronize();
-      // One that was under way may have been answered before the position was read.
-      if (position !== undefined && !this.#isKnown(position, asked)) await this.#synchronize();
-      return;
-    }
-    if (asked.at > this.#provenAt) this.#provenAt = asked.at;
-  }
-
-  #isKnown(position: StampPosition | undefined, { known }: Asked): boolean {
-    if (position === undefined || !this.#shared.covers(position)) return false;
-    // Behind what was known before the question, it was rolled back: what it counts now are other evictions.
-    return known === undefined || known.epoch !== position.epoch || known.n <= position.n;
+  /** In memory of its own: the frame is a part of what came from the socket, all of which it would keep alive. */
+  #keep(taken: Entry): void {
+    const { response } = taken;
+    const { body } = response;
+    // A copy that memory would refuse costs more than the rest of the look-up.
+    if (body !== undefined && body.length > this.#local.largestBody) return;
+    this.#local.set(
+      body === undefined ? taken : { ...taken, response: { ...response, body: ownBytes(body) } },
+    );
   }
 
   /** Whether no later fill is stored, of one that memory did not keep. */
@@ -239,94 +204,7 @@ export class TieredStore implements CacheStore {
     );
   }
 
-  #synchronize(): Promise<void> {
-    this.#syncing ??= this.#catchUp().finally(() => (this.#syncing = undefined));
-    return this.#syncing;
+  #expectLife({ expiresAt, storedAt }: Entry): void {
+    this.#longestSeen = Math.max(this.#longestSeen, expiresAt - storedAt);
   }
-
-  async #catchUp(): Promise<void> {
-    const askedAt = this.#clock.now();
-    const delta = await this.#tier.sync(this.#shared.position);
-    const missed = this.#shared.catchUp(delta);
-    if (missed === 'everything') this.#local.evict([this.#options.everything]);
-    else if (missed.length > 0) this.#local.evict(missed);
-    this.#provenAt = askedAt;
-  }
-
-  #hear(position: StampPosition, tags: readonly string[] | undefined): void {
-    const heard = this.#shared.hear(position, tags);
-    if (heard === 'next' && tags !== undefined) this.#local.evict(tags);
-    else if (heard === 'gap') this.#inBackground('sync', () => this.#synchronize());
-  }
-
-  #setHearing(hears: boolean): void {
-    this.#hears = hears;
-    // What was said before is heard by nobody: it is asked for before anything is trusted.
-    this.#provenAt = Number.NEGATIVE_INFINITY;
-    if (hears) this.#inBackground('sync', () => this.#replayAndSynchronize());
-  }
-
-  /** The last message has no successor that would show a gap: somebody has to ask. */
-  #beat(): void {
-    this.#cancelHeartbeat = this.#clock.after(this.#options.heartbeat, () => {
-      if (this.#closed) return;
-      this.#inBackground('sync', () => this.#replayAndSynchronize());
-      this.#beat();
-    });
-  }
-
-  async #replayAndSynchronize(): Promise<void> {
-    try {
-      await this.#replay();
-    } finally {
-      // Whatever keeps an eviction from being acknowledged: what others have evicted is to be known all the same.
-      await this.#synchronize();
-    }
-  }
-
-  #queue(tags: readonly string[]): void {
-    const { everything } = this.#options;
-    for (const tag of tags) {
-      if (this.#queued.has(tag)) this.#shared.release([tag]);
-      else this.#queued.add(tag);
-    }
-    if (this.#queued.size <= MAX_QUEUED_TAGS || this.#queued.has(everything)) return;
-    this.#shared.hold([everything]);
-    this.#shared.release([...this.#queued]);
-    this.#queued.clear();
-    this.#queued.add(everything);
-  }
-
-  /** Does again what could not be acknowledged. One that was, its answer lost, evicts once more: that only misses. */
-  async #replay(): Promise<void> {
-    if (this.#queued.size === 0 || this.#replaying) return;
-    const tags = [...this.#queued];
-    this.#queued.clear();
-    this.#replaying = true;
-    try {
-      this.#acknowledge(await this.#tier.evict(tags, this.#shared.position), tags);
-    } catch (error) {
-      this.#queue(tags);
-      throw error;
-    } finally {
-      this.#replaying = false;
-    }
-  }
-
-  #acknowledge(position: StampPosition, tags: readonly string[]): void {
-    const heard = this.#shared.acknowledge(position, tags);
-    if (heard === 'gap') this.#inBackground('sync', () => this.#synchronize());
-  }
-
-  #inBackground(operation: string, task: () => Promise<void>): void {
-    void task().catch((error: unknown) => {
-      if (!this.#closed) this.#options.onError(operation, error);
-    });
-  }
-}
-
-function copyOf(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(copy);
-  return copy;
 }

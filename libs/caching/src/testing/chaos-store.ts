@@ -42,6 +42,7 @@ export class ChaosStore implements CacheStore {
   readonly inner: CacheStore;
   /** What the memory that it made for itself takes for the time. */
   clock: Clock;
+  delete?: NonNullable<CacheStore['delete']>;
   lease?: NonNullable<CacheStore['lease']>;
   release?: NonNullable<CacheStore['release']>;
 
@@ -53,7 +54,8 @@ export class ChaosStore implements CacheStore {
         clock: { now: () => this.clock.now(), after: (delay, task) => this.clock.after(delay, task) },
       });
     const { inner } = this;
-    // Whether there are leases decides what the engine does: there are where the inner store has them.
+    // Whether there are these decides what is done without them: there are where the inner store has them.
+    if (inner.delete !== undefined) this.delete = (key) => this.#run('delete', () => inner.delete?.(key));
     if (inner.lease !== undefined)
       this.lease = (...args) => this.#run('lease', () => inner.lease?.(...args) ?? 'uncacheable');
     if (inner.release !== undefined)
@@ -75,7 +77,6 @@ export class ChaosStore implements CacheStore {
   isCurrent: CacheStore['isCurrent'] = (start, tags) => this.inner.isCurrent(start, tags);
   lookup: CacheStore['lookup'] = (key) => this.#run('lookup', () => this.inner.lookup(key));
   set: CacheStore['set'] = (entry) => this.#run('set', () => this.inner.set(entry));
-  delete: CacheStore['delete'] = (key) => this.#run('delete', () => this.inner.delete(key));
   evict: CacheStore['evict'] = (tags) => this.#run('evict', () => this.inner.evict(tags));
 
   close(): MaybePromise<void> {

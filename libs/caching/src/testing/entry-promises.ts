@@ -110,6 +110,8 @@ export const ENTRY_PROMISES: Chapter<OpenedStore> = {
   },
 
   'removes one entry on request, and minds no key that is not there': async (opened) => {
+    // A store may have no way to do so.
+    if (opened.store.delete === undefined) return;
     await opened.put('a');
     await opened.put('b');
     await opened.store.delete('a');
@@ -135,6 +137,7 @@ export const ENTRY_PROMISES: Chapter<OpenedStore> = {
   },
 
   'prefers an earlier fill to a later one that was removed': async (opened) => {
+    if (opened.store.delete === undefined) return;
     await opened.put('a', { order: 2, text: 'later' });
     await opened.store.delete('a');
     assert.equal(await opened.put('a', { order: 1, text: 'earlier' }), true);

@@ -15,7 +15,7 @@ interface Timer {
  */
 export class FakeClock implements Clock {
   #now: number;
-  #timers: Timer[] = [];
+  readonly #timers = new Set<Timer>();
 
   /** @param now where it starts, in milliseconds since the epoch. Default: a moment in November 2023 */
   constructor(now = 1_700_000_000_000) {
@@ -28,22 +28,24 @@ export class FakeClock implements Clock {
 
   after(delay: number, task: () => void): () => void {
     const timer = { at: this.#now + delay, task };
-    this.#timers.push(timer);
+    this.#timers.add(timer);
     return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
+      this.#timers.delete(timer);
     };
   }
 
   /** Moves on by `milliseconds` and runs what became due, in order. What that plans anew waits for the next call. */
   advance(milliseconds: number): void {
     this.#now += milliseconds;
-    const due = this.#timers.filter(({ at }) => at <= this.#now).sort((a, b) => a.at - b.at);
-    this.#timers = this.#timers.filter((timer) => !due.includes(timer));
-    for (const { task } of due) task();
+    const due = [...this.#timers].filter(({ at }) => at <= this.#now).sort((a, b) => a.at - b.at);
+    for (const timer of due) {
+      // One that was due may have cancelled another.
+      if (this.#timers.delete(timer)) timer.task();
+    }
   }
 
   /** How many timers wait. */
   get pending(): number {
-    return this.#timers.length;
+    return this.#timers.size;
   }
 }

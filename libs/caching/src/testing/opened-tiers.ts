@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../cache/clock.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
@@ -52,6 +53,8 @@ export interface OpenedTier {
 export class OpenedTiers {
   readonly namespace = `contract-${randomUUID().slice(0, 13)}`;
   readonly #open = new Set<SharedTier>();
+  /** What failed that nobody waited for, or turned out not to be guaranteed. */
+  readonly #complaints: string[] = [];
 
   constructor(
     readonly storage: SharedTierUnderTest,
@@ -64,7 +67,21 @@ export class OpenedTiers {
 
   /** Opens one, and waits until it can be asked and hears of evictions. */
   async open(namespace = this.namespace): Promise<OpenedTier> {
-    const tier = this.storage.connect();
+    return this.#ready(this.storage.connect(), namespace);
+  }
+
+  /** The same tier once more, after it was closed. */
+  async reopen({ tier }: OpenedTier): Promise<OpenedTier> {
+    await tier.close();
+    return this.#ready(tier, this.namespace);
+  }
+
+  /** @throws AssertionError where something failed although nothing was wrong with the storage */
+  conclude(): void {
+    assert.deepEqual(this.#complaints, []);
+  }
+
+  async #ready(tier: SharedTier, namespace: string): Promise<OpenedTier> {
     const heard: HeardEviction[] = [];
     let hears = this.traits.sharedBy === 'lives';
     this.#open.add(tier);
@@ -72,11 +89,12 @@ export class OpenedTiers {
       namespace,
       clock: this.storage.clock ?? systemClock,
       timeout: TIMEOUT,
-      longestLife: LONGEST_LIFE,
+      longestLife: () => LONGEST_LIFE,
       onEviction: (position, tags) => heard.push({ position, tags }),
       onHearing: (now) => (hears = now),
       onReachable: () => undefined,
-      onError: () => undefined,
+      onError: (operation, error) => this.#complaints.push(`${operation}: ${String(error)}`),
+      onCaveat: (caveat) => this.#complaints.push(caveat),
     });
     await until('the tier reaches its storage', async () => {
       const answers = await Promise.allSettled([

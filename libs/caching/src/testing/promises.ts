@@ -9,7 +9,7 @@ export interface StorePromise {
 /** Promises, and what shows each of them on a subject that is opened for it alone. */
 export type Chapter<Subject> = Readonly<Record<string, (subject: Subject) => Promise<void>>>;
 
-export function promisesOf<Subject extends { close(): Promise<void> }>(
+export function promisesOf<Subject extends { conclude?(): void; close(): Promise<void> }>(
   open: () => Promise<Subject>,
   chapters: readonly Chapter<Subject>[],
 ): readonly StorePromise[] {
@@ -19,6 +19,7 @@ export function promisesOf<Subject extends { close(): Promise<void> }>(
       const subject = await open();
       try {
         await show(subject);
+        subject.conclude?.();
       } finally {
         await subject.close();
       }

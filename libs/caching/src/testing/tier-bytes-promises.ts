@@ -55,17 +55,6 @@ export const TIER_BYTES_PROMISES: Chapter<OpenedTiers> = {
     assert.equal(String((await two.tier.lookup('a')).frame), 'two');
   },
 
-  'removes what is under a key, and minds none where nothing is': async (tiers) => {
-    const one = await tiers.open();
-    await one.tier.set('a', Buffer.from('a'), LIFE);
-    await one.tier.set('b', Buffer.from('b'), LIFE);
-    await one.tier.delete('a');
-    await one.tier.delete('never');
-    const two = await tiers.openNext(one);
-    assert.equal((await two.tier.lookup('a')).frame, undefined);
-    assert.equal(String((await two.tier.lookup('b')).frame), 'b');
-  },
-
   'keeps bytes for their life, and no longer': async (tiers) => {
     const { tier } = await tiers.open();
     await tier.set('long', Buffer.from('long'), LIFE);
@@ -103,7 +92,6 @@ export const TIER_BYTES_PROMISES: Chapter<OpenedTiers> = {
     await other.tier.set('a', Buffer.from('other'), LIFE);
     await other.tier.values.set('a', 'other', LIFE);
     await other.tier.evict(['t:1']);
-    await other.tier.delete('a');
     await other.tier.values.clear();
     assert.equal(String((await one.tier.lookup('a')).frame), 'one');
     assert.equal(await one.tier.values.get('a'), 'one');

@@ -84,6 +84,16 @@ export const TIER_SEQUENCE_PROMISES: Chapter<OpenedTiers> = {
     for (const { tag, n } of places) assert.equal(isToldOf(delta, tag, n), true, tag);
   },
 
+  'can be opened again after it was closed, and goes on': async (tiers) => {
+    const one = await tiers.open();
+    const known = await one.tier.evict(['t:1']);
+    await one.tier.set('a', Buffer.from('a'), 60_000);
+    const again = await tiers.reopen(one);
+    assert.deepEqual((await again.tier.sync(known)).position, known);
+    assert.equal(String((await again.tier.lookup('a')).frame), 'a');
+    assert.deepEqual(await again.tier.evict(['t:2']), { ...known, n: known.n + 1 });
+  },
+
   'begins another epoch where the sequence was lost': async (tiers) => {
     const one = await tiers.open();
     const known = await one.tier.evict(['t:1']);

@@ -54,12 +54,15 @@ export class ClusterLink implements RedisLink {
   }
 
   send(key: string, command: RedisCommand): Promise<RedisReply> {
-    const node = this.#slots[calculateSlot(key)];
-    if (node === undefined)
-      return Promise.reject(
-        new CacheStoreError(String(command[0]), 'failed: no node of the cluster serves its key'),
-      );
-    return node.link.send(command).catch((error: unknown) => this.#redirect(node, command, error));
+    return this.#route(key, command, (link, isAsked) => link.send(command, isAsked));
+  }
+
+  sendPair(
+    key: string,
+    command: RedisCommand,
+    follower: RedisCommand,
+  ): Promise<readonly [RedisReply, RedisReply]> {
+    return this.#route(key, command, (link, isAsked) => link.sendPair(command, follower, isAsked));
   }
 
   async *scan(pattern: string): AsyncGenerator<readonly string[]> {
@@ -97,15 +100,32 @@ export class ClusterLink implements RedisLink {
     await Promise.all([this.#topology, ...links, ...this.#subscriptions].map((each) => each.close()));
   }
 
+  #route<T>(
+    key: string,
+    command: RedisCommand,
+    send: (link: NodeLink, isAsked?: boolean) => Promise<T>,
+  ): Promise<T> {
+    const node = this.#slots[calculateSlot(key)];
+    if (node === undefined)
+      return Promise.reject(
+        new CacheStoreError(String(command[0]), 'failed: no node of the cluster serves its key'),
+      );
+    return send(node.link).catch((error: unknown) => this.#redirect(node, send, error));
+  }
+
   /** Follows a redirection once. A command that arrives where it should costs nothing here. */
-  #redirect(from: ClusterNode, command: RedisCommand, error: unknown): Promise<RedisReply> {
+  #redirect<T>(
+    from: ClusterNode,
+    send: (link: NodeLink, isAsked?: boolean) => Promise<T>,
+    error: unknown,
+  ): Promise<T> {
     const cause = error instanceof CacheStoreError ? error.cause : undefined;
     const redirect = cause instanceof Error ? readRedirect(cause.message, from.address) : undefined;
     if (redirect === undefined || this.#topology.isClosed) return Promise.reject(error);
     const target = this.#node(redirect.target);
     const isMoved = redirect.kind === 'MOVED';
     if (isMoved) this.#slots[redirect.slot] = target;
-    return target.link.send(command, !isMoved);
+    return send(target.link, !isMoved);
   }
 
   #node(address: NodeAddress): ClusterNode {

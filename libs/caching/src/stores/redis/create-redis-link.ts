@@ -1,4 +1,5 @@
 import { CachingConfigError } from '../../caching.errors.js';
+import { kindOf } from '../kind-of.js';
 import { ClusterLink } from './cluster-link.js';
 import { readClient } from './given-client.js';
 import { listenForErrors, type NodeRedisClient, type ServerClient } from './node-redis.js';
@@ -33,7 +34,7 @@ export type RedisConnection =
 export function createRedisLink(connection: RedisConnection, options: RedisLinkOptions): RedisLink {
   const { url, client } = connection;
   if ((url === undefined) === (client === undefined))
-    throw new CachingConfigError('options', connection, 'either url or client', 'redis()');
+    throw new CachingConfigError('options', kindOf(connection), 'either url or client', 'redis()');
   if (url !== undefined) {
     checkUrl(url);
     return new ServerLink(() => dialUrl(url), options);

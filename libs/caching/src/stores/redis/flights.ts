@@ -97,7 +97,12 @@ export class Flights {
   #land(flight: Flight): void {
     flight.isOver = true;
     this.#size--;
-    while (this.#oldest?.isOver === true) this.#oldest = this.#oldest.next;
+    while (this.#oldest?.isOver === true) {
+      const { next } = this.#oldest;
+      // Tenured by the collector, it would keep all that came after it, replies too, until a full collection.
+      this.#oldest.next = undefined;
+      this.#oldest = next;
+    }
     if (this.#oldest === undefined) this.#newest = undefined;
   }
 

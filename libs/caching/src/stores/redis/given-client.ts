@@ -1,4 +1,5 @@
 import { CachingConfigError } from '../../caching.errors.js';
+import { kindOf } from '../kind-of.js';
 import type { ClusterClient, SentinelClient, ServerClient } from './node-redis.js';
 
 /** A client that the application gave, with what it is. */
@@ -24,7 +25,8 @@ export function readClient(given: unknown): GivenClient {
   // A pool of node-redis 5 and 6 has `execute`, and no `subscribe`.
   if (can(client, 'connect', 'duplicate', 'sendCommand', 'subscribe'))
     return { kind: 'server', client: client as ServerClient };
-  throw new CachingConfigError('client', given, ALLOWED, 'redis()');
+  // Whatever it is may hold a password.
+  throw new CachingConfigError('client', kindOf(given), ALLOWED, 'redis()');
 }
 
 function inside(store: unknown): unknown {

@@ -103,6 +103,15 @@ export class NodeLink {
     return this.#flights.track(operation, connection.send(command));
   }
 
+  /** Both over the same connection, one right after the other: they are sent in one turn of the event loop. */
+  sendPair(
+    command: RedisCommand,
+    follower: RedisCommand,
+    isAsked = false,
+  ): Promise<readonly [RedisReply, RedisReply]> {
+    return Promise.all([this.send(command, isAsked), this.send(follower)]);
+  }
+
   /** Opens a fresh connection and then ends the one there is: whom it reaches may have changed. */
   replace(): void {
     this.#kept.replace();

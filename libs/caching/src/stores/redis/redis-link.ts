@@ -28,6 +28,15 @@ export interface RedisLink {
    * @throws CacheStoreError within `timeout`, at once while the link is down; an error reply as its `cause`
    */
   send(key: string, command: RedisCommand): Promise<RedisReply>;
+  /**
+   * The same for two commands that reach the same node over the same connection, the second right after the first. Where
+   * the first belongs to another node, both are sent there, and what the second came to here is not looked at.
+   */
+  sendPair(
+    key: string,
+    command: RedisCommand,
+    follower: RedisCommand,
+  ): Promise<readonly [RedisReply, RedisReply]>;
   /** Every key that matches the glob `pattern`, a part at a time, of all primaries. Bounded by SCAN's own guarantees. */
   scan(pattern: string): AsyncIterable<readonly string[]>;
   /**

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { digestOf } from '../digest.js';
 
 /**
  * What this module calls its keys in Redis. All begin with the namespace, which has no `:` and no character that a
@@ -37,8 +37,4 @@ export class RedisNames {
   get values(): string {
     return `${this.#namespace.replace(/[[\]*?\\^-]/g, '\\$&')}:value:*`;
   }
-}
-
-function digestOf(key: string): string {
-  return createHash('sha256').update(key).digest('base64url');
 }

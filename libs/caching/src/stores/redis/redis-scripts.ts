@@ -7,27 +7,36 @@
  *     F          floor: stamps up to here were removed
  *     R<replid>  0; which server's history this is
  *     M<ms>      n as it was at a time of the server's, to know which stamps are old
+ *     L<ms>      until when (server's time) an instance counts whose entries live for so long: others with shorter
+ *                lives keep its stamps
  *
  * A second key says `epoch:n` alone, for whoever only wants to know whether something happened. It is written with
  * the first and never trusted for more: who has not read the set has to.
  *
  * Sources: https://redis.io/docs/latest/develop/interact/programmability/eval-intro/ and, for the history that a
  * failover may have cut, https://redis.io/docs/latest/operate/oss_and_stack/management/replication/
+ *
+ * The last of ARGV says whether the server had not seen the script (`RedisScript`). Where the user may not run INFO, that
+ * is all there is to tell a restart by: the cache of scripts ends with the server, what it saved does not.
  */
 const STATE = `
 local stamps, pos = KEYS[1], KEYS[2]
+local unseen = table.remove(ARGV) == '1'
 local fresh, life = ARGV[1], tonumber(ARGV[2])
 
 local function text(number) return string.format('%.0f', number) end
 
 local function replid()
   local info = redis.pcall('INFO', 'replication')
-  if type(info) ~= 'string' then return '' end
-  return string.match(info, 'master_replid:(%w+)') or ''
+  if type(info) ~= 'string' then return nil end
+  return string.match(info, 'master_replid:(%w+)')
 end
 
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
 local epoch, n, floor, history = nil, 0, 0, nil
-local heads, marks = 0, {}
+local heads, marks, lives = 0, {}, {}
 -- An error, of another type than a sorted set, has no length.
 local state = redis.pcall('ZRANGEBYSCORE', stamps, '-inf', '-1', 'WITHSCORES')
 for i = 1, #state, 2 do
@@ -35,17 +44,32 @@ for i = 1, #state, 2 do
   if kind == 'E' then epoch, n, heads = name, value, heads + 1
   elseif kind == 'R' then history, heads = name, heads + 1
   elseif state[i] == 'F' then floor, heads = value, heads + 1
-  elseif kind == 'M' and tonumber(name) then marks[#marks + 1] = { at = tonumber(name), n = value, member = state[i] } end
+  elseif kind == 'M' and tonumber(name) then marks[#marks + 1] = { at = tonumber(name), n = value, member = state[i] }
+  elseif kind == 'L' and tonumber(name) then lives[#lives + 1] = { life = tonumber(name), till = value, member = state[i] } end
 end
 
 local function put(member, value) redis.call('ZADD', stamps, text(-value - 1), member) end
 
 local function begin(server)
   redis.call('DEL', stamps)
-  epoch, n, floor, marks = fresh, 0, 0, {}
+  epoch, n, floor, marks, lives = fresh, 0, 0, {}, {}
   put('E' .. epoch, 0)
   put('F', 0)
   put('R' .. server, 0)
+end
+
+-- Says again how long entries of the asker live while others are to count with it, and learns how long others' do.
+-- No entry lives for years: such a life was written by somebody else.
+local function agree()
+  local own, due = life, true
+  for _, each in ipairs(lives) do
+    if each.till <= now or each.life < own or each.life > 63072000000 then redis.call('ZREM', stamps, each.member)
+    else
+      life = math.max(life, each.life)
+      if each.till - now >= own then due = false end
+    end
+  end
+  if due then put('L' .. text(own), now + own * 2) end
 end
 
 -- Both keys end some time after the last entry has. Nothing is written where nothing changed: this runs often.
@@ -67,23 +91,29 @@ local server, known = replid(), tonumber(ARGV[4])
 local function whole(number) return number >= 0 and number <= 9007199254740991 and number == math.floor(number) end
 local sound = heads == 3 and epoch ~= nil and #epoch <= 64 and string.match(epoch, '^[%w_-]+$') ~= nil
   and whole(n) and whole(floor) and floor <= n
-if not sound or history ~= server or (epoch == ARGV[3] and known > n) then begin(server) end
+local another = unseen
+if server then another = history ~= server end
+if not sound or another or (epoch == ARGV[3] and known > n) then begin(server or '') end
+agree()
 `;
 
 /**
  * What happened since a position.
  *
- * ARGV: fresh epoch, life, the epoch and the n that are known, the most stamps to answer with.
+ * ARGV: fresh epoch, life, the epoch and the n that are known, the most stamps to answer with, and 'write' where
+ * something must be written, as what follows waits for its replication.
  */
 export const SYNC_SCRIPT = `${STATE}${CHECK}
 local limit = tonumber(ARGV[5])
 if ARGV[3] ~= epoch then known = 0 end
 record()
+if ARGV[6] == 'write' then redis.call('PEXPIRE', stamps, text(life * 2)) end
 local changed = redis.call('ZREVRANGEBYSCORE', stamps, '+inf', '(' .. text(known), 'WITHSCORES', 'LIMIT', 0, limit)
 if #changed >= limit * 2 then floor = math.max(floor, tonumber(changed[#changed])) end
 table.insert(changed, text(floor))
 table.insert(changed, text(n))
 table.insert(changed, epoch)
+table.insert(changed, server and '1' or '0')
 return changed
 `;
 
@@ -104,8 +134,6 @@ if excess > 0 then
   if last[2] then floor = math.max(floor, tonumber(last[2])) end
 end
 
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local newest = 0
 for _, mark in ipairs(marks) do newest = math.max(newest, mark.at) end
 -- A clock that was set back would keep the newest mark ahead for as long: then the next one is due as well.
@@ -125,8 +153,9 @@ if floor > 0 then
 end
 
 record()
-redis.call('PUBLISH', ARGV[6], epoch .. ' ' .. text(n) .. ' ' .. ARGV[7])
-return { epoch, text(n) }
+-- The eviction is done: that its asker may not tell others is no failure.
+local told = redis.pcall('PUBLISH', ARGV[6], epoch .. ' ' .. text(n) .. ' ' .. ARGV[7])
+return { epoch, text(n), server and '1' or '0', type(told) == 'table' and told.err or '' }
 `;
 
 /** Gives a lease back, or leaves a word in its place; only whoever holds it can. ARGV: token, word, its life. */

@@ -1,10 +1,11 @@
 import { CachingConfigError } from '../../caching.errors.js';
+import { kindOf } from '../kind-of.js';
 
 const ALLOWED = "'redis://[user:password@]host[:port][/database]', or with rediss: for TLS";
 
 /** @throws CachingConfigError, which shows no credentials */
 export function checkUrl(url: unknown): void {
-  if (typeof url !== 'string') throw new CachingConfigError('url', url, ALLOWED, 'redis()');
+  if (typeof url !== 'string') throw new CachingConfigError('url', kindOf(url), ALLOWED, 'redis()');
   if (!URL.canParse(url)) throw new CachingConfigError('url', '(not a URL)', ALLOWED, 'redis()');
   const parsed = new URL(url);
   if (!isUsable(parsed)) throw new CachingConfigError('url', withoutCredentials(parsed), ALLOWED, 'redis()');
@@ -22,8 +23,9 @@ function isUsable({ protocol, hostname, username, password, pathname }: URL): bo
   }
 }
 
-/** What stands before the colon of another kind of URL may be a user, and what follows a password. */
+/** What stands before the colon of another kind of URL may be a user, and so may what is no host. */
 function withoutCredentials({ protocol, host, pathname }: URL): string {
-  const isRedis = protocol === 'redis:' || protocol === 'rediss:';
-  return isRedis ? `${protocol}//…${host}${pathname}` : '(another kind of URL)';
+  if (protocol !== 'redis:' && protocol !== 'rediss:') return '(another kind of URL)';
+  if (host === '' || pathname.includes('@')) return `${protocol}…`;
+  return `${protocol}//…${host}${pathname}`;
 }

@@ -28,6 +28,14 @@ export class SentinelLink implements RedisLink {
     return this.#server.send(key, command);
   }
 
+  sendPair(
+    key: string,
+    command: RedisCommand,
+    follower: RedisCommand,
+  ): Promise<readonly [RedisReply, RedisReply]> {
+    return this.#server.sendPair(key, command, follower);
+  }
+
   scan(pattern: string): AsyncIterable<readonly string[]> {
     return this.#server.scan(pattern);
   }

@@ -34,6 +34,14 @@ export class ServerLink implements RedisLink {
     return this.#node.send(command);
   }
 
+  sendPair(
+    _key: string,
+    command: RedisCommand,
+    follower: RedisCommand,
+  ): Promise<readonly [RedisReply, RedisReply]> {
+    return this.#node.sendPair(command, follower);
+  }
+
   scan(pattern: string): AsyncIterable<readonly string[]> {
     return scanNode(this.#node, pattern);
   }

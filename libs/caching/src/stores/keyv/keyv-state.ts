@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { StampDelta } from '../cache/shared-log.js';
-import type { StampPosition } from '../cache/stamps.js';
+import type { StampDelta } from '../../cache/shared-log.js';
+import type { StampPosition } from '../../cache/stamps.js';
 import { decodePart, decodeSnapshot, type Snapshot } from './keyv-snapshot.js';
 import { KeyvStamps, type StampEntry } from './keyv-stamps.js';
 import { type KeyvStateOptions, KeyvWriter } from './keyv-writer.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../cache/clock.js';
+import type { Clock } from '../../cache/clock.js';
 import type { KeyvRecords } from './keyv-records.js';
 import { encodePart, encodeSnapshot, isLong, slicesOf } from './keyv-snapshot.js';
 import type { PartReference, Snapshot, WrittenStamp } from './keyv-snapshot.js';

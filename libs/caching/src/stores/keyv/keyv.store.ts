@@ -1,14 +1,15 @@
-import { createHash } from 'node:crypto';
 import type { Keyv } from 'keyv';
-import { CachingConfigError } from '../caching.errors.js';
-import type { StampDelta } from '../cache/shared-log.js';
-import type { StampPosition } from '../cache/stamps.js';
+import { CachingConfigError } from '../../caching.errors.js';
+import type { StampDelta } from '../../cache/shared-log.js';
+import type { StampPosition } from '../../cache/stamps.js';
+import { digestOf } from '../digest.js';
+import { kindOf } from '../kind-of.js';
 import { isAdapter, type KeyvAdapter } from './keyv-adapter.js';
 import { decodeText, encodeText } from './keyv-expiry.js';
 import { KeyvRecords, withDeadline } from './keyv-records.js';
 import { KeyvState } from './keyv-state.js';
 import { KeyvValues } from './keyv-values.js';
-import type { SharedLookup, SharedTier, SharedTierHost } from './shared-tier.js';
+import type { SharedLookup, SharedTier, SharedTierHost } from '../shared-tier.js';
 
 /** A stamp is kept for longer than an entry lives, as an entry's life begins when its handler has ended. */
 const LONGEST_FILL = 10 * 60_000;
@@ -38,7 +39,6 @@ export class KeyvTier implements SharedTier {
   #opened: OpenKeyv | undefined;
   #state: KeyvState | undefined;
   #loading: Promise<KeyvState> | undefined;
-  #longestLife = 0;
 
   constructor(given: Keyv | KeyvAdapter) {
     this.#given = given;
@@ -47,9 +47,8 @@ export class KeyvTier implements SharedTier {
   open(host: SharedTierHost): void {
     if (this.#opened !== undefined)
       throw new CachingConfigError('store', 'a keyv() that another application uses', 'one keyv() for each');
-    const { namespace, clock, longestLife } = host;
+    const { namespace, clock } = host;
     const records = new KeyvRecords(this.#given, clock);
-    this.#longestLife = longestLife;
     this.#opened = {
       host,
       records,
@@ -86,13 +85,8 @@ export class KeyvTier implements SharedTier {
 
   async set(key: string, frame: Buffer, life: number): Promise<void> {
     const { records, host } = this.#open;
-    if (life > this.#longestLife) this.#longestLife = life;
     const text = encodeText(frame.toString('base64'), host.clock.now() + life);
     await records.set(this.#nameOf(key), text, life);
-  }
-
-  async delete(key: string): Promise<void> {
-    await this.#open.records.delete(this.#nameOf(key));
   }
 
   async evict(tags: readonly string[]): Promise<StampPosition> {
@@ -131,7 +125,7 @@ export class KeyvTier implements SharedTier {
           part: (id) => `${namespace}:part:${id}`,
         },
         clock,
-        longestLife: () => this.#longestLife + LONGEST_FILL,
+        longestLife: () => host.longestLife() + LONGEST_FILL,
         condemned,
         onError: (operation, error) => host.onError(operation, error),
       });
@@ -160,10 +154,8 @@ export class KeyvTier implements SharedTier {
  * CachingModule.forRoot({ store: keyv(new KeyvSqlite('sqlite://cache.sqlite')) })
  */
 export function keyv(store: Keyv | KeyvAdapter): KeyvTier {
-  if (!isAdapter(store)) throw new CachingConfigError('store', store, 'a Keyv, or a Keyv adapter', 'keyv()');
+  // A text there is likely a URL, with a password in it.
+  if (!isAdapter(store))
+    throw new CachingConfigError('store', kindOf(store), 'a Keyv, or a Keyv adapter', 'keyv()');
   return new KeyvTier(store);
-}
-
-function digestOf(key: string): string {
-  return createHash('sha256').update(key).digest('base64url');
 }

@@ -1,5 +1,5 @@
-import type { Clock } from '../cache/clock.js';
-import type { StampDelta } from '../cache/shared-log.js';
+import type { Clock } from '../../cache/clock.js';
+import type { StampDelta } from '../../cache/shared-log.js';
 import { sizeOf } from './keyv-snapshot.js';
 
 /** A tag's last eviction: its place in the sequence, and when it was. */

@@ -1,10 +1,16 @@
 import { Keyv } from 'keyv';
-import type { Clock } from '../cache/clock.js';
+import type { Clock } from '../../cache/clock.js';
 import { isKeyvInstance, isObject, type KeyvAdapter } from './keyv-adapter.js';
 import { type ErrorWatch, watchErrors } from './keyv-errors.js';
 
 /** Operations that a silent store may hold at once; further ones fail without being sent. */
 const MAX_IN_FLIGHT = 4_096;
+
+/** Where a store holds so many, one goes through so often, to see whether it answers again. Milliseconds. */
+const TRY_EVERY = 1_000;
+
+/** An operation is lost for ever if one that began so much later was answered. Milliseconds. */
+const LOST_AFTER = 10_000;
 
 /** Memcached takes a longer time for a date. */
 const LONGEST_TTL = 30 * 24 * 60 * 60 * 1_000;
@@ -23,7 +29,9 @@ export class KeyvRecords {
   readonly #prefix: string;
   readonly #clock: Clock;
   readonly #errors: ErrorWatch;
-  #inFlight = 0;
+  /** When each operation without an answer began, oldest first. */
+  readonly #inFlight = new Set<{ readonly at: number }>();
+  #triedAt = Number.NEGATIVE_INFINITY;
 
   constructor(given: Keyv | KeyvAdapter, clock: Clock) {
     const isKeyv = isKeyvInstance(given);
@@ -37,7 +45,7 @@ export class KeyvRecords {
   /** Called for each error that the adapter tells while nothing is asked of it, until the returned function is. */
   onStrayError(listener: (error: unknown) => void): () => void {
     return this.#errors.listen((error) => {
-      if (this.#inFlight === 0) listener(error);
+      if (this.#inFlight.size === 0) listener(error);
     });
   }
 
@@ -75,19 +83,40 @@ export class KeyvRecords {
   }
 
   async #run<T>(operation: () => Promise<T>): Promise<T> {
-    if (this.#inFlight >= MAX_IN_FLIGHT) throw new Error(`${MAX_IN_FLIGHT} operations are unanswered`);
+    const flight = this.#begin();
     const before = this.#errors.count;
-    this.#inFlight++;
     let result: T;
     try {
       result = await operation();
     } finally {
-      this.#inFlight--;
+      this.#end(flight);
     }
     // Somebody's operation failed, perhaps this one: an adapter may tell that by an event only.
     if (this.#errors.count !== before)
       throw new Error('the Keyv adapter told of an error', { cause: this.#errors.last });
     return result;
+  }
+
+  #begin(): { readonly at: number } {
+    const flight = { at: this.#clock.now() };
+    if (this.#inFlight.size < MAX_IN_FLIGHT) {
+      this.#inFlight.add(flight);
+      this.#triedAt = flight.at;
+      return flight;
+    }
+    if (Math.abs(flight.at - this.#triedAt) < TRY_EVERY)
+      throw new Error(`${MAX_IN_FLIGHT} operations are unanswered`);
+    this.#triedAt = flight.at;
+    return flight;
+  }
+
+  /** Some adapters never settle what a lost connection took with it. */
+  #end(answered: { readonly at: number }): void {
+    this.#inFlight.delete(answered);
+    for (const oldest of this.#inFlight) {
+      if (oldest.at > answered.at - LOST_AFTER) return;
+      this.#inFlight.delete(oldest);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
-import type { Clock } from '../cache/clock.js';
+import type { Clock } from '../../cache/clock.js';
 import { decodeText, encodeText } from './keyv-expiry.js';
 import type { KeyvRecords } from './keyv-records.js';
-import type { ValueStorage } from './shared-tier.js';
+import type { ValueStorage } from '../shared-tier.js';
 
 export interface KeyvValuesOptions {
   readonly records: KeyvRecords;

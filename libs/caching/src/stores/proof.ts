@@ -1,0 +1,45 @@
+import type { Clock } from '../cache/clock.js';
+import type { StampPosition } from '../cache/stamps.js';
+
+/** A question to the shared tier: when it was sent, and what was known then. */
+export interface Asked {
+  readonly at: number;
+  readonly known: StampPosition | undefined;
+  readonly doubts: number;
+}
+
+/** How long ago it was last proven that nothing was missed which others evicted. */
+export class Proof {
+  /** When the question was asked whose answer proved it. */
+  #at = Number.NEGATIVE_INFINITY;
+  #doubts = 0;
+
+  /** @param validity how long it holds, in milliseconds */
+  constructor(
+    private readonly clock: Clock,
+    private readonly validity: number,
+  ) {}
+
+  get holds(): boolean {
+    const age = this.clock.now() - this.#at;
+    // Below zero the clock was set back: since when is not known.
+    return age >= 0 && age <= this.validity;
+  }
+
+  ask(known: StampPosition | undefined): Asked {
+    return { at: this.clock.now(), known, doubts: this.#doubts };
+  }
+
+  /** Something was missed, or may have been: only a question that is asked from now on can prove the contrary. */
+  doubt(): void {
+    this.#doubts++;
+    this.#at = Number.NEGATIVE_INFINITY;
+  }
+
+  /** A question that was `asked` has shown that nothing was missed. Tells whether that proves anything now. */
+  prove({ at, doubts }: Asked): boolean {
+    if (doubts !== this.#doubts) return false;
+    if (!this.holds || at > this.#at) this.#at = at;
+    return true;
+  }
+}
