@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SharedLog } from '../../libs/caching/src/cache/shared-log.js';
 import { PendingEvictions } from '../../libs/caching/src/stores/pending-evictions.js';
-import { UnconfirmedEvictionError } from '../../libs/caching/src/stores/shared-tier.js';
+import { UnconfirmedEvictionError } from '../../libs/caching/src/caching.errors.js';
 import { FakeClock } from '../../libs/caching/src/testing.js';
 import { Gate } from '../support/gate.js';
 import { ManualTier } from '../support/manual-tier.js';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { RedisNames } from '../../libs/caching/src/stores/redis/redis-names.js';
-import { UnconfirmedEvictionError } from '../../libs/caching/src/stores/shared-tier.js';
+import { UnconfirmedEvictionError } from '../../libs/caching/src/caching.errors.js';
 import { poll } from '../support/redis/poll.js';
 import { type RedisServer, startRedis } from '../support/redis/redis-server.js';
 import { openTiered, TIMES } from '../support/redis/tiered.js';
@@ -51,7 +51,7 @@ describe('evictions that wait for a replica which is silent', () => {
         waiting.delete(tag);
       }
     };
-    await Promise.all([lookups(), evictions()]);
+    await Promise.all([lookups(), evictions().finally(() => waiting.clear())]);
     expect(failures).toEqual([]);
     // Behind a wait there would be one or two for each eviction.
     expect(count).toBeGreaterThan(100);

@@ -1,3 +1,5 @@
+import type { StampPosition } from './cache/stamps.js';
+
 /**
  * Every error this library throws. `code` is stable and meant for programs; the message is meant for the
  * person who has to act on it.
@@ -82,6 +84,19 @@ export class CacheStoreError extends CachingError {
     if (cause instanceof CacheStoreError) return cause;
     const problem = cause instanceof Error ? `failed: ${cause.message}` : 'failed';
     return new CacheStoreError(operation, problem, { cause });
+  }
+}
+
+/** An eviction was executed, but may still be lost: it needs no repetition, but `confirm`. */
+export class UnconfirmedEvictionError extends CacheStoreError {
+  /** @param position the place that it has in the sequence */
+  constructor(
+    readonly position: StampPosition,
+    cause: unknown,
+  ) {
+    super('evict', `was executed, but may be lost: ${cause instanceof Error ? cause.message : 'unknown'}`, {
+      cause,
+    });
   }
 }
 

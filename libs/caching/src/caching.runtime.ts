@@ -143,7 +143,7 @@ export class CachingRuntime {
       coherence,
       heartbeat,
       timeout: storeTimeout,
-      longestLife: () => ttl,
+      longestLife: () => Math.max(ttl, this.#routes.longestLife),
       maxEntryBytes: () => Math.max(maxEntryBytes, this.#routes.largestEntry),
       everything: ALL_VIEWS,
       onCaveat: (caveat) => this.logger.warn(caveat),

@@ -6,6 +6,7 @@ export {
   CacheUsageError,
   CachingConfigError,
   CachingError,
+  UnconfirmedEvictionError,
   type CachingErrorCode,
 } from './caching.errors.js';
 export { CachingModule } from './caching.module.js';
@@ -57,14 +58,13 @@ export { memory, type MemoryStore, type MemoryStoreOptions } from './stores/memo
 export type { RedisConnection } from './stores/redis/create-redis-link.js';
 export type { NodeRedisClient } from './stores/redis/node-redis.js';
 export { redis, type RedisStoreOptions, RedisTier } from './stores/redis/redis.store.js';
-export {
-  type Lease,
-  type SharedLookup,
-  type SharedTier,
-  type SharedTierHost,
-  type StampDelta,
-  UnconfirmedEvictionError,
-  type ValueStorage,
+export type {
+  Lease,
+  SharedLookup,
+  SharedTier,
+  SharedTierHost,
+  StampDelta,
+  ValueStorage,
 } from './stores/shared-tier.js';
 export type { CacheStore } from './stores/store.js';
 export type { Coherence } from './stores/tiered.store.js';

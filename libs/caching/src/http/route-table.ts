@@ -55,6 +55,12 @@ export class RouteTable {
   readonly #routes = new Map<unknown, Map<unknown, RoutePolicy>>();
   readonly cachedPaths = new CachedPaths();
   #largestEntry = 0;
+  #longestLife = 0;
+
+  /** The longest time that any route's rules give a response, in milliseconds. */
+  get longestLife(): number {
+    return this.#longestLife;
+  }
 
   /** The largest body that any route stores, in bytes. */
   get largestEntry(): number {
@@ -92,6 +98,9 @@ export class RouteTable {
         const policy = new RouteCompiler(sources, wrapper, site).compile();
         policies.set(controller.prototype[method], policy);
         if (policy.view !== undefined) table.cachedPaths.add(site);
+        const { view } = policy;
+        if (view !== undefined)
+          table.#longestLife = Math.max(table.#longestLife, view.ttl, ...view.statuses.values());
         table.#largestEntry = Math.max(table.#largestEntry, policy.view?.maxEntryBytes ?? 0);
       }
     }

@@ -1,7 +1,8 @@
 import type { Clock } from '../cache/clock.js';
 import type { SharedLog } from '../cache/shared-log.js';
 import type { StampPosition } from '../cache/stamps.js';
-import { type SharedTier, UnconfirmedEvictionError } from './shared-tier.js';
+import { UnconfirmedEvictionError } from '../caching.errors.js';
+import type { SharedTier } from './shared-tier.js';
 
 /** Tags that wait to be evicted again, or to be confirmed; with more, it is everything instead. */
 const MAX_TAGS = 10_000;

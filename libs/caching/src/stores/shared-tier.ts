@@ -1,7 +1,6 @@
 import type { Clock } from '../cache/clock.js';
 import type { StampDelta } from '../cache/shared-log.js';
 import type { StampPosition } from '../cache/stamps.js';
-import { CacheStoreError } from '../caching.errors.js';
 
 export type { StampDelta };
 
@@ -34,19 +33,6 @@ export interface SharedTierHost {
   onError(operation: string, error: unknown): void;
   /** The store turned out not to guarantee something. Said once for each `open`, for a person to read. */
   onCaveat(caveat: string): void;
-}
-
-/** An eviction was executed, but may still be lost: it needs no repetition, but `confirm`. */
-export class UnconfirmedEvictionError extends CacheStoreError {
-  /** @param position the place that it has in the sequence */
-  constructor(
-    readonly position: StampPosition,
-    cause: unknown,
-  ) {
-    super('evict', `was executed, but may be lost: ${cause instanceof Error ? cause.message : 'unknown'}`, {
-      cause,
-    });
-  }
 }
 
 /**

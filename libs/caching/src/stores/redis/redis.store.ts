@@ -1,16 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { StampDelta } from '../../cache/shared-log.js';
 import type { StampPosition } from '../../cache/stamps.js';
-import { CachingConfigError } from '../../caching.errors.js';
+import { CachingConfigError, UnconfirmedEvictionError } from '../../caching.errors.js';
 import { checkNames } from '../../check-names.js';
 import { kindOf } from '../kind-of.js';
-import {
-  type Lease,
-  type SharedLookup,
-  type SharedTier,
-  type SharedTierHost,
-  UnconfirmedEvictionError,
-} from '../shared-tier.js';
+import type { Lease, SharedLookup, SharedTier, SharedTierHost } from '../shared-tier.js';
 import { createRedisLink, type RedisConnection } from './create-redis-link.js';
 import { PositionReader } from './position-reader.js';
 import type { RedisLink, RedisLinkOptions } from './redis-link.js';
