@@ -21,8 +21,15 @@ describe('a store that fails', () => {
     const say = (message: string): void => void said.push(message);
     const trouble = new StoreTrouble(clock, { error: say, log: say });
     trouble.worked();
+    trouble.failed(new Error('It is late'));
+    clock.advance(999);
+    trouble.failed(new Error('It is late'));
+    trouble.worked();
+    expect(said).toEqual([]);
     trouble.failed(new Error('It is away'));
-    clock.advance(2_500);
+    clock.advance(1_000);
+    trouble.failed(new Error('It is away'));
+    clock.advance(1_500);
     trouble.failed(new Error('It is away'));
     trouble.worked();
     trouble.worked();
@@ -31,8 +38,10 @@ describe('a store that fails', () => {
       'The cache store answers again, after 2.5 s.',
     ]);
     trouble.failed(new Error('It is away'));
+    clock.advance(58_000);
+    trouble.failed(new Error('It is away'));
     expect(said).toHaveLength(2);
-    clock.advance(60_000);
+    clock.advance(2_000);
     trouble.failed(new Error('It is away again'));
     expect(said).toHaveLength(3);
   });
@@ -40,10 +49,13 @@ describe('a store that fails', () => {
   it('is said in the log of an application', async () => {
     const store = new ChaosStore();
     store.faults.lookup = 'reject';
+    store.faults.set = 'reject';
     const running = await startApplication('fastify', {
       controllers: [BooksController],
       caching: { store },
     });
+    await rawRequest(running.port, '/books');
+    running.clock.advance(1_000);
     await rawRequest(running.port, '/books');
     await rawRequest(running.port, '/books');
     expect(running.logger.errors.filter((line) => line.includes('lookup'))).toHaveLength(1);

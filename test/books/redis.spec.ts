@@ -62,7 +62,8 @@ describe('The books API with REDIS_URL, while Redis is away', () => {
         expect((await app.get('/books/emma')).verdict).toBe('MISS');
         expect((await app.ask('PUT', '/books/emma', { body: { price: 3.5 } })).status).toBe(204);
         expect((await app.get('/books/emma')).text).toContain('"price":3.5');
-        expect(lines).toEqual([
+        const own = () => lines.filter((line) => !line.startsWith("The cache store's "));
+        expect(own()).toEqual([
           expect.stringContaining('Redis is away: connect ECONNREFUSED'),
           'The eviction of "emma" waits for Redis',
         ]);
@@ -70,7 +71,7 @@ describe('The books API with REDIS_URL, while Redis is away', () => {
         await hits(app, '/books/emma');
         expect((await app.get('/books/emma')).text).toContain('"price":3.5');
         expect((await app.ask('PUT', '/books/emma', { body: { price: 4 } })).status).toBe(204);
-        expect(lines).toHaveLength(2);
+        expect(own()).toHaveLength(2);
       } finally {
         await app.close();
       }

@@ -209,8 +209,7 @@ describe.each(PLATFORMS)('a store that is slow, on %s', (platform) => {
     expect((await replying).text).toBe('{"run":2}');
     late.open();
     await turns(10);
-    // That it was late is said; nothing is said of the answer that came after.
-    expect(running.logger.errors).toEqual([expect.stringContaining('no answer within')]);
+    expect(running.logger.errors).toEqual([]);
     delete store.faults.lookup;
     expect((await running.request('/view')).text).toBe('{"run":2}');
   });

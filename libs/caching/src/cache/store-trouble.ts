@@ -6,7 +6,10 @@ export interface TroubleLog {
   log(message: string): void;
 }
 
-/** A store that fails with every other request is not worth a line each: milliseconds between two. */
+/** A connection that is late or lost for a moment is not worth a line: milliseconds without any success. */
+const PATIENCE = 1_000;
+
+/** Nor is each failure of a store that comes and goes: milliseconds between two lines. */
 const REST = 60_000;
 
 /**
@@ -15,6 +18,7 @@ const REST = 60_000;
  */
 export class StoreTrouble {
   #since: number | undefined;
+  #isSaid = false;
   #saidAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -23,10 +27,11 @@ export class StoreTrouble {
   ) {}
 
   failed(error: Error): void {
-    if (this.#since !== undefined) return;
     const now = this.clock.now();
-    if (now - this.#saidAt < REST) return;
-    this.#since = this.#saidAt = now;
+    this.#since ??= now;
+    if (this.#isSaid || now - this.#since < PATIENCE || now - this.#saidAt < REST) return;
+    this.#isSaid = true;
+    this.#saidAt = now;
     this.to.error(`${error.message}. Until it answers, requests run their handlers.`);
   }
 
@@ -34,6 +39,8 @@ export class StoreTrouble {
     if (this.#since === undefined) return;
     const seconds = ((this.clock.now() - this.#since) / 1000).toFixed(1);
     this.#since = undefined;
+    if (!this.#isSaid) return;
+    this.#isSaid = false;
     this.to.log(`The cache store answers again, after ${seconds} s.`);
   }
 }
