@@ -1,7 +1,7 @@
 import { type CacheStore, memory } from 'nestjs-caching';
 import { describe, expect, it } from 'vitest';
 import { ChaosStore } from '../../libs/caching/src/testing.js';
-import type { Fill } from '../../libs/caching/src/cache/view-cache.js';
+import type { Fill } from '../../libs/caching/src/cache/fill.js';
 import { response, startEngine } from '../support/engine.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { Gate, turns } from '../support/gate.js';

@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { type CacheStore, CacheStoreError, memory } from 'nestjs-caching';
 import type { MaybePromise } from '../../libs/caching/src/cache/maybe-promise.js';
 import { isEntry } from '../../libs/caching/src/cache/entry.js';
-import type { Fill, Ticket, ViewCache, ViewKey } from '../../libs/caching/src/cache/view-cache.js';
+import type { Fill, ViewKey } from '../../libs/caching/src/cache/fill.js';
+import type { Ticket, ViewCache } from '../../libs/caching/src/cache/view-cache.js';
 import { response, startEngine } from './engine.js';
 import { FakeClock } from './fake-clock.js';
 

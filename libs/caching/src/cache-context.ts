@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createParamDecorator, type ExecutionContext, Injectable, Scope } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import type { Fill } from './cache/view-cache.js';
+import type { Fill } from './cache/fill.js';
 import { DURATION_RULE, type Duration, toMilliseconds } from './duration.js';
 import { CacheUsageError, describe } from './caching.errors.js';
 import { isTag, limitTags, MAX_TAGS, TAG_RULE, userTag } from './http/route-tags.js';

@@ -1,12 +1,8 @@
 import type { Clock } from '../../../libs/caching/src/cache/clock.js';
 import { isEntry, type StoredResponse } from '../../../libs/caching/src/cache/entry.js';
 import type { StampPosition } from '../../../libs/caching/src/cache/stamps.js';
-import {
-  type Fill,
-  type Ticket,
-  ViewCache,
-  type ViewKey,
-} from '../../../libs/caching/src/cache/view-cache.js';
+import type { Fill, ViewKey } from '../../../libs/caching/src/cache/fill.js';
+import { type Ticket, ViewCache } from '../../../libs/caching/src/cache/view-cache.js';
 import { CacheEvents } from '../../../libs/caching/src/observe/events.js';
 import { memory } from '../../../libs/caching/src/stores/memory.store.js';
 import type { SharedTier } from '../../../libs/caching/src/stores/shared-tier.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CacheCallbackError, describe } from '../caching.errors.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
-import type { ViewKey } from '../cache/view-cache.js';
+import type { ViewKey } from '../cache/fill.js';
 import { flatText } from './flat-text.js';
 import {
   component,

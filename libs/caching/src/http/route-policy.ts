@@ -1,30 +1,17 @@
 import type { Type } from '@nestjs/common';
 import { HEADERS_METADATA } from '@nestjs/common/constants.js';
-import type { Duration } from '../duration.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
-import { chain } from '../cache/maybe-promise.js';
-import { CacheCallbackError, CachingConfigError, describe } from '../caching.errors.js';
+import { CachingConfigError } from '../caching.errors.js';
 import type { CacheScope, CacheStatuses, RequestCallback, ResolvedOptions } from '../caching.options.js';
-import { checkNames } from '../check-names.js';
-import { checkPolicy, duration } from '../resolve-options.js';
-import type { CacheTags, CacheViewOptions } from '../decorators.js';
-import { callUser, KeyBuilder } from './key-builder.js';
-import { policyFingerprint } from './policy-fingerprint.js';
-import { component, headers, type KeyCoverage, type KeyStrategy, query } from './key-strategy.js';
+import type { CacheViewOptions } from '../decorators.js';
+import { duration } from '../resolve-options.js';
 import { listOf } from './header-diff.js';
 import type { Downstream } from './hit-fields.js';
-import { FIELD_NAMES_RULE, isFieldName } from './key-options.js';
+import { KeyBuilder } from './key-builder.js';
+import { component, headers, type KeyCoverage, type KeyStrategy, query } from './key-strategy.js';
+import { policyFingerprint } from './policy-fingerprint.js';
 import type { RequestView } from './request-view.js';
-import {
-  ALL_VIEWS,
-  isTag,
-  MAX_TAGS,
-  routeParamsTag,
-  routeTag,
-  TAG_RULE,
-  targetTags,
-  userTag,
-} from './route-tags.js';
+import { tagsOf } from './tag-options.js';
 import type { RecordingPolicy } from './view-recording.js';
 
 /** Everything that a cached route's requests need, worked out once at bootstrap. */
@@ -58,79 +45,6 @@ export interface RouteSite {
   readonly name: string;
   readonly httpMethod: string;
   readonly rawHandler: boolean;
-}
-
-const VIEW_FIELDS: Readonly<Record<keyof CacheViewOptions, true>> = {
-  ttl: true,
-  key: true,
-  vary: true,
-  scope: true,
-  inputs: true,
-  tags: true,
-  statuses: true,
-  unless: true,
-  refresh: true,
-  filter: true,
-  maxEntryBytes: true,
-  version: true,
-  coalesce: true,
-  freshness: true,
-  honourRequestCacheControl: true,
-  etag: true,
-  downstream: true,
-};
-
-/** The module's, the controller's and the method's options in one, the latter ones' fields winning. */
-export function mergeViewOptions(...layers: readonly (CacheViewOptions | undefined)[]): CacheViewOptions {
-  const merged: CacheViewOptions = {};
-  for (const layer of layers) {
-    for (const [field, value] of Object.entries(layer ?? {})) {
-      if (value !== undefined && Object.hasOwn(VIEW_FIELDS, field)) Object.assign(merged, { [field]: value });
-    }
-    const { ttl, statuses } = layer ?? {};
-    if (ttl !== undefined && statuses === undefined) giveSuccesses(merged, ttl);
-  }
-  return merged;
-}
-
-/** A time that is given nearer to the handler than times by status counts for the successes among these. */
-function giveSuccesses(merged: CacheViewOptions, ttl: Duration): void {
-  const { statuses } = merged;
-  if (statuses === undefined || Array.isArray(statuses)) return;
-  merged.statuses = Object.fromEntries(
-    Object.entries(statuses).map(([status, own]) => [status, Number(status) < 300 ? ttl : own]),
-  );
-}
-
-/** @throws CachingConfigError naming the route and the field */
-export function checkViewOptions(given: CacheViewOptions, route: string, warnings: string[]): void {
-  const where = `@CacheView of ${route}`;
-  checkNames(given, VIEW_FIELDS, where);
-  checkPolicy(given, where, warnings);
-  const { vary, tags, inputs } = given;
-  if (vary !== undefined && !(Array.isArray(vary) && vary.every(isFieldName))) {
-    throw new CachingConfigError(
-      'vary',
-      Array.isArray(vary) ? vary.find((name) => !isFieldName(name)) : vary,
-      FIELD_NAMES_RULE,
-      where,
-    );
-  }
-  if (inputs !== undefined && inputs !== 'reviewed')
-    throw new CachingConfigError('inputs', inputs, "'reviewed'", where);
-  checkTags(tags, where);
-}
-
-export function checkTags(tags: CacheTags | undefined, where: string): void {
-  if (tags === undefined || typeof tags === 'function') return;
-  if (!Array.isArray(tags) || tags.length > MAX_TAGS || !tags.every(isTag)) {
-    throw new CachingConfigError(
-      'tags',
-      tags,
-      `a function, or a list of at most ${MAX_TAGS} ${TAG_RULE}`,
-      where,
-    );
-  }
 }
 
 /** What concerns one route beside its merged options. */
@@ -238,40 +152,5 @@ function statusesOf(statuses: CacheStatuses, ttl: number): Map<number, number> {
   if (Array.isArray(statuses)) return new Map((statuses as readonly number[]).map((status) => [status, ttl]));
   return new Map(
     Object.entries(statuses).map(([status, own]) => [Number(status), duration('statuses', own, '', [])]),
-  );
-}
-
-function tagsOf(route: string, tags: CacheTags | undefined): ViewPolicy['tags'] {
-  const fixed = [
-    ALL_VIEWS,
-    routeTag(route),
-    ...(typeof tags === 'function' ? [] : (tags ?? [])).map(userTag),
-  ];
-  const own = (request: RequestView): string[] => {
-    const { url, originalUrl } = request;
-    const found = [...fixed, routeParamsTag(route, request.params), ...targetTags(url)];
-    if (originalUrl !== url) found.push(...targetTags(originalUrl));
-    return found;
-  };
-  if (typeof tags !== 'function') return own;
-  return (request) =>
-    chain(callTags(tags, route, request), (given) => [...own(request), ...given.map(userTag)]);
-}
-
-/** Calls a `tags` callback and checks what it returns. */
-export function callTags(
-  tags: CacheTags,
-  route: string,
-  request: RequestView,
-): MaybePromise<readonly string[]> {
-  if (typeof tags !== 'function') return tags;
-  return chain(
-    callUser('tags', route, () => tags(request)),
-    (given) => {
-      const isList = Array.isArray(given);
-      if (isList && given.every(isTag)) return given;
-      const wrong = isList ? `${describe(given.find((tag) => !isTag(tag)))} among its tags` : describe(given);
-      throw new CacheCallbackError('tags', route, `returned ${wrong}; allowed: a list of ${TAG_RULE}`);
-    },
   );
 }

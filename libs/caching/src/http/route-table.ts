@@ -22,13 +22,8 @@ import { isUnsafe } from './changed-paths.js';
 import { checkEvict, type EvictPolicy, templateParams } from './evict-policy.js';
 import { findUncovered } from './key-coverage.js';
 import { possibleParams } from './path-params.js';
-import {
-  checkViewOptions,
-  compileView,
-  mergeViewOptions,
-  type RouteSite,
-  type ViewPolicy,
-} from './route-policy.js';
+import { compileView, type RouteSite, type ViewPolicy } from './route-policy.js';
+import { checkViewOptions, mergeViewOptions } from './view-options.js';
 
 /** What the cache does for one handler. */
 export interface RoutePolicy {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Fill } from '../cache/view-cache.js';
+import type { Fill } from '../cache/fill.js';
 import { flatText } from './flat-text.js';
 import { component } from './key-strategy.js';
 import { RecentMap } from './recent-map.js';

@@ -1,7 +1,7 @@
 import { isUint8Array } from 'node:util/types';
 import type { StoredResponse } from '../cache/entry.js';
 import type { SkipReason } from '../cache/reasons.js';
-import type { Fill } from '../cache/view-cache.js';
+import type { Fill } from '../cache/fill.js';
 import type { CacheEvents } from '../observe/events.js';
 import { BodyRecorder } from './body-recorder.js';
 import { tagFor } from './body-tag.js';

@@ -3,7 +3,8 @@ import { defer, from, mergeAll, mergeMap, type Observable, tap, throwError } fro
 import { withFill } from '../cache-context.js';
 import { type Entry, isEntry } from '../cache/entry.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
-import type { Fill, Missed, Ticket, ViewCache, ViewKey } from '../cache/view-cache.js';
+import type { Fill, ViewKey } from '../cache/fill.js';
+import type { Missed, Ticket, ViewCache } from '../cache/view-cache.js';
 import type { Clock } from '../cache/clock.js';
 import type { CacheEvents } from '../observe/events.js';
 import { admit, type CredentialRules } from './admission.js';

@@ -1,0 +1,143 @@
+import type { Entry, EntryLife, StoredResponse } from './entry.js';
+import type { Flight, FlightResult } from './single-flight.js';
+import type { StampPosition } from './stamps.js';
+
+/** For how long after an error all instances run their own handlers for its key, in milliseconds. */
+const SHARED_BY_NOBODY = 1_000;
+
+/** Whose response is asked for. */
+export interface ViewKey {
+  readonly route: string;
+  readonly key: string;
+  /** The key without the header values in it, where there are any: variants of one URL are capped together. */
+  readonly variantOf?: string;
+}
+
+/** What a fill asks of the engine. */
+export interface FillHost {
+  isCurrent(): boolean;
+  save(entry: Entry, lease: string | undefined): void;
+  now(): number;
+  release(lease: string, uncacheableFor?: number): void;
+  notCacheable(lease: string | undefined): void;
+}
+
+/**
+ * One run of a handler for one key. Exactly one of its endings is called, once; further calls do nothing. What
+ * the handler says about its own response (`CacheContext`) is kept here until then.
+ */
+export class Fill {
+  /** Why the response may not be stored, whatever it looks like: the handler said so, or it has too many tags. */
+  refusal: 'handler' | 'tags' | 'request' | undefined;
+  /** The time to live that the handler chose, in milliseconds. */
+  ttl: number | undefined;
+  /** What makes it the only fill of its key among all instances. */
+  lease: string | undefined;
+  /** When the handler was started, in milliseconds since the epoch. */
+  readonly startedAt: number;
+  #ended = false;
+
+  constructor(
+    readonly view: ViewKey,
+    readonly start: StampPosition,
+    readonly order: number,
+    private readonly tags: string[],
+    private readonly flight: Flight | undefined,
+    private readonly host: FillHost,
+  ) {
+    this.startedAt = host.now();
+  }
+
+  /** Milliseconds since the epoch. */
+  now(): number {
+    return this.host.now();
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether other requests may wait for it. */
+  get leads(): boolean {
+    return this.flight !== undefined;
+  }
+
+  /** How many tags of a kind the response carries so far. */
+  countTags(isOfKind: (tag: string) => boolean): number {
+    return this.tags.filter(isOfKind).length;
+  }
+
+  addTag(tag: string): void {
+    if (!this.#ended && !this.tags.includes(tag)) this.tags.push(tag);
+  }
+
+  /** Whether nothing that the response depends on was evicted since the handler started. */
+  isCurrent(): boolean {
+    return this.host.isCurrent();
+  }
+
+  /**
+   * Stores the response for `ttl` milliseconds, if it is still current, and gives it to those who wait.
+   *
+   * @param life how it may be used meanwhile; default: as fresh
+   */
+  store(response: StoredResponse, ttl: number, life?: EntryLife): void {
+    const current = this.isCurrent();
+    if (current && !this.#ended) {
+      const { order, start, view } = this;
+      const storedAt = this.host.now();
+      // A copy, as a list that was added to keeps room for more.
+      const tags = this.tags.slice();
+      const { key, variantOf } = view;
+      const expiresAt = storedAt + ttl;
+      this.host.save(
+        {
+          key,
+          ...(variantOf && { variantOf }),
+          response,
+          tags,
+          start,
+          order,
+          storedAt,
+          expiresAt,
+          ...(life && { freshness: life }),
+        },
+        this.#takeLease(),
+      );
+    }
+    this.#end({ response, current });
+  }
+
+  /** Gives the response to those who wait now and keeps it for nobody, as for an error status. */
+  share(response: StoredResponse): void {
+    const lease = this.#takeLease();
+    // Other instances would run a handler that fails one after the other, each waiting for the one before.
+    if (lease !== undefined) this.host.release(lease, SHARED_BY_NOBODY);
+    this.#end({ response, current: this.isCurrent() });
+  }
+
+  /** The response is for its own client only: those who wait run their own handlers, and so do the next ones. */
+  reject(): void {
+    if (!this.#ended) this.host.notCacheable(this.#takeLease());
+    this.#end('uncacheable');
+  }
+
+  /** There will be no response: one of those who wait leads the next flight. */
+  abort(): void {
+    this.#end('aborted');
+  }
+
+  #end(result: FlightResult): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const lease = this.#takeLease();
+    if (lease !== undefined) this.host.release(lease);
+    this.flight?.settle(result);
+  }
+
+  #takeLease(): string | undefined {
+    const { lease } = this;
+    this.lease = undefined;
+    return lease;
+  }
+}

@@ -1,0 +1,68 @@
+import { CachingConfigError } from '../caching.errors.js';
+import { checkNames } from '../check-names.js';
+import type { CacheViewOptions } from '../decorators.js';
+import type { Duration } from '../duration.js';
+import { checkPolicy } from '../resolve-options.js';
+import { FIELD_NAMES_RULE, isFieldName } from './key-options.js';
+import { checkTags } from './tag-options.js';
+
+const VIEW_FIELDS: Readonly<Record<keyof CacheViewOptions, true>> = {
+  ttl: true,
+  key: true,
+  vary: true,
+  scope: true,
+  inputs: true,
+  tags: true,
+  statuses: true,
+  unless: true,
+  refresh: true,
+  filter: true,
+  maxEntryBytes: true,
+  version: true,
+  coalesce: true,
+  freshness: true,
+  honourRequestCacheControl: true,
+  etag: true,
+  downstream: true,
+};
+
+/** The module's, the controller's and the method's options in one, the latter ones' fields winning. */
+export function mergeViewOptions(...layers: readonly (CacheViewOptions | undefined)[]): CacheViewOptions {
+  const merged: CacheViewOptions = {};
+  for (const layer of layers) {
+    for (const [field, value] of Object.entries(layer ?? {})) {
+      if (value !== undefined && Object.hasOwn(VIEW_FIELDS, field)) Object.assign(merged, { [field]: value });
+    }
+    const { ttl, statuses } = layer ?? {};
+    if (ttl !== undefined && statuses === undefined) giveSuccesses(merged, ttl);
+  }
+  return merged;
+}
+
+/** A time that is given nearer to the handler than times by status counts for the successes among these. */
+function giveSuccesses(merged: CacheViewOptions, ttl: Duration): void {
+  const { statuses } = merged;
+  if (statuses === undefined || Array.isArray(statuses)) return;
+  merged.statuses = Object.fromEntries(
+    Object.entries(statuses).map(([status, own]) => [status, Number(status) < 300 ? ttl : own]),
+  );
+}
+
+/** @throws CachingConfigError naming the route and the field */
+export function checkViewOptions(given: CacheViewOptions, route: string, warnings: string[]): void {
+  const where = `@CacheView of ${route}`;
+  checkNames(given, VIEW_FIELDS, where);
+  checkPolicy(given, where, warnings);
+  const { vary, tags, inputs } = given;
+  if (vary !== undefined && !(Array.isArray(vary) && vary.every(isFieldName))) {
+    throw new CachingConfigError(
+      'vary',
+      Array.isArray(vary) ? vary.find((name) => !isFieldName(name)) : vary,
+      FIELD_NAMES_RULE,
+      where,
+    );
+  }
+  if (inputs !== undefined && inputs !== 'reviewed')
+    throw new CachingConfigError('inputs', inputs, "'reviewed'", where);
+  checkTags(tags, where);
+}
