@@ -106,8 +106,10 @@ const HEADS: readonly HostileBytes[] = [
     head(`${JSON.stringify(content.slice(0, 10))} of ${content.length}`, () => content),
   ),
   head('cut', (given) => given.slice(0, -1)),
-  head('one field short', (given) => JSON.stringify((JSON.parse(given) as unknown[]).slice(0, -1))),
-  head('one field too long', (given) => JSON.stringify([...(JSON.parse(given) as unknown[]), null])),
+  head('one field short', (given) => JSON.stringify((JSON.parse(given) as unknown[]).slice(0, 12))),
+  head('one field too long', (given) =>
+    JSON.stringify([...(JSON.parse(given) as unknown[]).slice(0, 13), 7, 7]),
+  ),
   head('an object of the same fields', (given) =>
     JSON.stringify(Object.assign({}, JSON.parse(given) as unknown[])),
   ),
@@ -186,6 +188,7 @@ const FIELDS: readonly HostileBytes[] = [
       ),
     ),
   ),
+  ...values('handlerTime', ...but(7), '7', -1, 1.5, 2 ** 53),
   ...values('headers', ...but(ANY_VALUE[4]), 'x: y', { x: 'y' }, [['x']], [[]], ['x', 'y'], [{}]),
 ];
 

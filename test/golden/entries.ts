@@ -59,6 +59,7 @@ export const GOLDEN: readonly (readonly [file: string, entry: Entry])[] = [
     }),
   ],
   ['may-be-stale', entry({ body: Buffer.from('{}') }, { freshness: FRESHNESS })],
+  ['handler-time', entry({ body: Buffer.from('{}') }, { handlerTime: 1_234_567 })],
   [
     'must-be-asked-about',
     entry(

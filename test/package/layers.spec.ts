@@ -20,7 +20,7 @@ const LIBRARY = 'libs/caching/src';
 const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/cache`,
-    may: /^(cache\/.*|stores\/store|observe\/events|caching\.errors|duration|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
+    may: /^(cache\/.*|stores\/store|observe\/(events|request-trace)|caching\.errors|duration|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
   },
   {
     folder: `${LIBRARY}/stores`,
@@ -43,11 +43,12 @@ const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/http`,
     may: /^(http\/.*|cache\/(entry|maybe-promise)|observe\/events|[\w.-]+|@nestjs\/.*|node:.*)$/,
-    mayAsTypes: /^cache\/.*$/,
+    mayAsTypes: /^(cache\/.*|observe\/(request-trace|cache-event))$/,
   },
   {
     folder: `${LIBRARY}/observe`,
-    may: /^(observe\/.*|cache\/reasons|caching\.[\w.]+|duration|@nestjs\/.*|rxjs|node:.*)$/,
+    may: /^(observe\/.*|cache\/(reasons|clock)|caching\.[\w.]+|duration|@nestjs\/.*|rxjs|node:.*)$/,
+    mayAsTypes: /^cache\/entry$/,
   },
   { folder: 'apps', may: /^(?!nestjs-caching\/|.*\blibs\/)/ },
 ];
@@ -81,7 +82,7 @@ describe('layers', () => {
     const others = filesIn(LIBRARY, '.ts').filter(
       (file) => !COMPOSITION.includes(file) && !file.startsWith(`${LIBRARY}/observe/`),
     );
-    const allowed = { may: /^(?!observe\/(?!events$)|index$)/ };
+    const allowed = { may: /^(?!observe\/(?!(events|cache-event|request-trace)$)|index$)/ };
     expect(others.length).toBeGreaterThan(10);
     expect(others.flatMap((file) => forbidden(file, allowed))).toEqual([]);
   });

@@ -46,6 +46,7 @@ const entries: fc.Arbitrary<Entry> = fc
     n: fc.maxSafeNat(),
     age: fc.nat(1_000_000),
     left: fc.integer({ min: 1, max: 1_000_000 }),
+    handlerTime: optional(fc.maxSafeNat()),
     freshness: optional(
       fc.record({
         freshFor: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -61,7 +62,7 @@ const entries: fc.Arbitrary<Entry> = fc
     ({ key, variantOf, tags, keyAt, epoch, n, age, left, hasLength, statusMessage, freshness, ...rest }) => {
       const body = rest.body && Buffer.from(rest.body);
       const length: HeaderField = ['Content-Length', String(body?.length ?? 0)];
-      const { status, removed, delivery } = rest;
+      const { status, removed, delivery, handlerTime } = rest;
       return {
         key,
         ...(variantOf !== undefined && { variantOf }),
@@ -79,6 +80,7 @@ const entries: fc.Arbitrary<Entry> = fc
         storedAt: NOW - age,
         expiresAt: NOW + left,
         ...(freshness !== undefined && { freshness: within(left, freshness) }),
+        ...(handlerTime !== undefined && { handlerTime }),
       };
     },
   );

@@ -19,7 +19,7 @@ export function startEngine(
   const store = options.store ?? memory({ clock, maxEntries: 100 });
   const told = new CacheEvents((error) => {
     throw error;
-  });
+  }, clock);
   const events: CacheEvent[] = [];
   told.on((event) => events.push(event));
   const cache = new ViewCache({

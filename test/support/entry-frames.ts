@@ -15,6 +15,7 @@ export const HEAD = [
   'headers',
   'removed',
   'freshness',
+  'handlerTime',
 ] as const;
 
 export type HeadName = (typeof HEAD)[number];
@@ -48,6 +49,8 @@ export function withField(frame: Buffer, name: HeadName, change: (value: unknown
   const { head, body } = partsOf(frame);
   const fields = JSON.parse(head) as unknown[];
   const at = HEAD.indexOf(name);
-  fields[at] = change(fields[at]);
+  const changed = change(fields[at]);
+  // The last ones may not be there.
+  if (changed !== undefined || at < fields.length) fields[at] = changed;
   return frameOf(JSON.stringify(fields), body);
 }

@@ -31,7 +31,7 @@ import { type InterceptorParts, ViewCacheInterceptor } from './view-cache.interc
  */
 export class CachingRuntime {
   readonly logger = new Logger('CachingModule');
-  readonly events = new CacheEvents((error) => this.logger.error(error));
+  readonly events: CacheEvents;
   readonly #trouble: StoreTrouble;
   readonly store: CacheStore;
   readonly cache: ViewCache;
@@ -45,6 +45,7 @@ export class CachingRuntime {
     readonly options: ResolvedOptions,
     readonly clock: Clock,
   ) {
+    this.events = new CacheEvents((error) => this.logger.error(error), clock);
     this.#trouble = new StoreTrouble(clock, this.logger);
     const { store, storeTimeout, coalesceTimeout, onStoreFailure } = options;
     this.store = store === undefined ? this.#memory() : isSharedTier(store) ? this.#tiered(store) : store;
@@ -150,7 +151,8 @@ export class CachingRuntime {
       onError: (operation, cause) => {
         const error = CacheStoreError.from(operation, cause);
         this.#trouble.failed(error);
-        if (this.events.active) this.events.emit({ type: 'storeError', operation, error });
+        if (this.events.active)
+          this.events.emit({ type: 'storeError', at: this.clock.now(), operation, error });
       },
     });
   }

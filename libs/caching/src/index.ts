@@ -51,7 +51,28 @@ export type { MaybePromise } from './cache/maybe-promise.js';
 export type { StampPosition } from './cache/stamps.js';
 export type { FilteredResponse, ResponseFilter } from './http/response-filter.js';
 export type { BypassReason, SkipReason } from './cache/reasons.js';
-export { type CacheEvent, CacheEvents, type CacheListener } from './observe/events.js';
+export { CACHE_EVENTS_CHANNEL, CacheEvents, type CacheListener } from './observe/events.js';
+export type {
+  BreakerEvent,
+  BypassedEvent,
+  CacheEvent,
+  CacheTier,
+  CoalescedEvent,
+  CoherenceEvent,
+  EvictedEvent,
+  HitEvent,
+  LookupEvent,
+  MissEvent,
+  RefreshEvent,
+  RefreshOutcome,
+  RefreshReason,
+  RequestRef,
+  SkippedEvent,
+  StaleEvent,
+  StaleReason,
+  StoredEvent,
+  StoreErrorEvent,
+} from './observe/cache-event.js';
 export { keyv, KeyvTier } from './stores/keyv/keyv.store.js';
 export type { KeyvAdapter } from './stores/keyv/keyv-adapter.js';
 export { memory, type MemoryStore, type MemoryStoreOptions } from './stores/memory.store.js';

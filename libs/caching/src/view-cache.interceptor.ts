@@ -40,7 +40,13 @@ export class ViewCacheInterceptor implements NestInterceptor {
         ? next.handle()
         : evictor.after({ site, policy: evict, evictsItself, platform, request, response }, next);
     if (view === undefined || views === undefined) return handle();
-    return views.serve(view, { platform, request, response, handle }) as Observable<unknown>;
+    return views.serve(view, {
+      platform,
+      request,
+      response,
+      handle,
+      trace: undefined,
+    }) as Observable<unknown>;
   }
 }
 

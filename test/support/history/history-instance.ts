@@ -87,7 +87,7 @@ export class HistoryInstance implements Instance {
     if (defect === 'trusted memory') trustLocal(this.#store, local);
     const events = new CacheEvents((error) => {
       throw new Error('a listener failed', { cause: error });
-    });
+    }, clock);
     this.#cache = new ViewCache({
       store: this.#store,
       clock,

@@ -33,6 +33,8 @@ type Head = [
   headers: readonly HeaderField[],
   removed: readonly string[],
   freshness: Life | null,
+  /** Not written where it is not known, as by releases that did not measure it. */
+  handlerTime?: number,
 ];
 
 type Life = [
@@ -46,11 +48,13 @@ type Life = [
 
 type Untrusted<T> = { [P in keyof T]: unknown };
 
-const HEAD_FIELDS = 13 satisfies Head['length'];
+const HEAD_FIELDS = { least: 13, most: 14 } as const satisfies Record<string, Head['length']>;
 
 const LIFE_FIELDS = 5 satisfies Life['length'];
 
-const LIFE_AT = HEAD_FIELDS - 1;
+const LIFE_AT = 12;
+
+const HANDLER_TIME_AT = 13;
 
 const LIFE_FLAGS = { alwaysRevalidate: 1, staleForbidden: 2 } as const;
 const ALL_LIFE_FLAGS = LIFE_FLAGS.alwaysRevalidate + LIFE_FLAGS.staleForbidden;
@@ -83,7 +87,7 @@ export function isStorable({ key, tags, response }: Entry, bodyLength: number): 
 
 /** @param entry one that is storable */
 export function writeHead(entry: Entry, { epoch, n }: StampPosition): string {
-  const { key, variantOf, tags, storedAt, expiresAt, response, freshness } = entry;
+  const { key, variantOf, tags, storedAt, expiresAt, response, freshness, handlerTime } = entry;
   const { status, statusMessage, delivery, headers, removed } = response;
   const head: Head = [
     tags,
@@ -100,6 +104,7 @@ export function writeHead(entry: Entry, { epoch, n }: StampPosition): string {
     removed,
     freshness === undefined ? null : writeLife(freshness),
   ];
+  if (handlerTime !== undefined) head.push(handlerTime);
   return JSON.stringify(head);
 }
 
@@ -117,7 +122,8 @@ function writeLife(life: EntryLife): Life {
 /** The entry that a head and its body make, or why they make none. Never throws. */
 export function readHead(text: string, body: Buffer | undefined, expected: Expected): Entry | EntryRefusal {
   const head = parse(text);
-  if (!Array.isArray(head) || head.length !== HEAD_FIELDS) return 'fields';
+  if (!Array.isArray(head) || head.length < HEAD_FIELDS.least || head.length > HEAD_FIELDS.most)
+    return 'fields';
   const [tags, keyAt, variantOf, epoch, n, storedAt, expiresAt] = head as Untrusted<Head>;
   if (!areTags(tags)) return 'fields';
   const { key, now } = expected;
@@ -137,6 +143,8 @@ export function readHead(text: string, body: Buffer | undefined, expected: Expec
   const given: unknown = head[LIFE_AT];
   const freshness = given === null ? undefined : readLife(given, expiresAt, storedAt - since);
   if (freshness === 'fields') return 'fields';
+  const handlerTime: unknown = head[HANDLER_TIME_AT];
+  if (handlerTime !== undefined && (!isWhole(handlerTime) || handlerTime < 0)) return 'fields';
   return {
     key,
     ...(variantOf !== null && { variantOf }),
@@ -148,6 +156,7 @@ export function readHead(text: string, body: Buffer | undefined, expected: Expec
     storedAt: since,
     expiresAt: since + kept,
     ...(freshness !== undefined && { freshness }),
+    ...(handlerTime !== undefined && { handlerTime }),
   };
 }
 

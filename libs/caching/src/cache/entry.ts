@@ -54,6 +54,10 @@ export interface Entry {
   readonly expiresAt: number;
   /** Where it is not there: new when it was stored, and fresh until the store forgets it. */
   readonly freshness?: EntryLife;
+  /** What its handler took, in whole microseconds: a small number, which takes no memory of its own. */
+  readonly handlerTime?: number;
+  /** Where a look-up has found it; not kept with it. Default: in this process. */
+  readonly tier?: 'shared';
 }
 
 /** Whether an entry may answer by itself: neither stale nor to be asked about first. */

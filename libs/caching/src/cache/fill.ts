@@ -1,3 +1,4 @@
+import type { RequestTrace } from '../observe/request-trace.js';
 import type { Entry, EntryLife, StoredResponse } from './entry.js';
 import type { Flight, FlightResult } from './single-flight.js';
 import type { StampPosition } from './stamps.js';
@@ -16,8 +17,10 @@ export interface ViewKey {
 /** What a fill asks of the engine. */
 export interface FillHost {
   isCurrent(): boolean;
-  save(entry: Entry, lease: string | undefined): void;
+  save(entry: Entry, lease: string | undefined, trace: RequestTrace | undefined): void;
   now(): number;
+  /** Milliseconds of a clock for durations. */
+  elapsed(): number;
   release(lease: string, uncacheableFor?: number): void;
   notCacheable(lease: string | undefined): void;
 }
@@ -35,6 +38,10 @@ export class Fill {
   lease: string | undefined;
   /** When the handler was started, in milliseconds since the epoch. */
   readonly startedAt: number;
+  /** Tells what becomes of it, where anybody listens. */
+  trace: RequestTrace | undefined;
+  #runsSince: number;
+  #handlerTime: number | undefined;
   #ended = false;
 
   constructor(
@@ -46,6 +53,22 @@ export class Fill {
     private readonly host: FillHost,
   ) {
     this.startedAt = host.now();
+    this.#runsSince = host.elapsed();
+  }
+
+  /** The handler starts only now: what came before was waiting for a lease. */
+  handlerStarts(): void {
+    this.#runsSince = this.host.elapsed();
+  }
+
+  /** The response is complete; what comes after is the way to its client. */
+  handlerEnds(): void {
+    this.#handlerTime = Math.round((this.host.elapsed() - this.#runsSince) * 1_000);
+  }
+
+  /** What the handler took, or has taken so far, in microseconds. */
+  get handlerTime(): number {
+    return this.#handlerTime ?? Math.round((this.host.elapsed() - this.#runsSince) * 1_000);
   }
 
   /** Milliseconds since the epoch. */
@@ -84,7 +107,7 @@ export class Fill {
   store(response: StoredResponse, ttl: number, life?: EntryLife): void {
     const current = this.isCurrent();
     if (current && !this.#ended) {
-      const { order, start, view } = this;
+      const { order, start, view, handlerTime } = this;
       const storedAt = this.host.now();
       // A copy, as a list that was added to keeps room for more.
       const tags = this.tags.slice();
@@ -101,19 +124,21 @@ export class Fill {
           storedAt,
           expiresAt,
           ...(life && { freshness: life }),
+          handlerTime,
         },
         this.#takeLease(),
+        this.trace,
       );
     }
-    this.#end({ response, current });
+    this.#end({ response, current, handlerTime: this.handlerTime });
   }
 
   /** Gives the response to those who wait now and keeps it for nobody, as for an error status. */
-  share(response: StoredResponse): void {
+  share(response: StoredResponse, handlerTime: number | undefined = this.handlerTime): void {
     const lease = this.#takeLease();
     // Other instances would run a handler that fails one after the other, each waiting for the one before.
     if (lease !== undefined) this.host.release(lease, SHARED_BY_NOBODY);
-    this.#end({ response, current: this.isCurrent() });
+    this.#end({ response, current: this.isCurrent(), handlerTime });
   }
 
   /** The response is for its own client only: those who wait run their own handlers, and so do the next ones. */

@@ -69,7 +69,7 @@ export class StoreGuard {
     const problem = cause instanceof Error ? `failed: ${cause.message}` : 'failed';
     const error = new CacheStoreError(operation, problem, { cause });
     this.trouble?.failed(error);
-    if (this.events.active) this.events.emit({ type: 'storeError', operation, error });
+    if (this.events.active) this.events.emit({ type: 'storeError', at: this.clock.now(), operation, error });
     return error;
   }
 }

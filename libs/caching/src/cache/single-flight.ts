@@ -6,11 +6,18 @@ import { isSamePosition, type StampPosition } from './stamps.js';
  * What becomes of a request that waited for another's fill: it is given the response, or it runs its own
  * handler (`alone`), or it asks the cache again (`retry`), where the first to do so leads the next flight.
  */
-export type FlightOutcome = { readonly response: StoredResponse } | 'alone' | 'retry';
+export type FlightOutcome = SharedResponse | 'alone' | 'retry';
+
+/** A response that was made for another request. */
+export interface SharedResponse {
+  readonly response: StoredResponse;
+  /** What its handler took, in microseconds. */
+  readonly handlerTime: number | undefined;
+}
 
 /** How a fill in progress ended, as its waiters have to know it. */
 export type FlightResult =
-  | { readonly response: StoredResponse; readonly current: boolean }
+  | (SharedResponse & { readonly current: boolean })
   /** The response is for its own client only, or nobody knows when it ends. */
   | 'uncacheable'
   /** The fill ended without a response: its client left, or its stream was cut. */
@@ -62,10 +69,7 @@ export class Flight {
     for (const { arrivedAt, resolve } of waiters) {
       if (result === 'uncacheable') resolve('alone');
       else if (result === 'aborted') resolve('retry');
-      else
-        resolve(
-          result.current || isSamePosition(arrivedAt, this.start) ? { response: result.response } : 'retry',
-        );
+      else resolve(result.current || isSamePosition(arrivedAt, this.start) ? result : 'retry');
     }
   }
 }

@@ -1,7 +1,8 @@
 import type { CacheEvents } from '../observe/events.js';
+import type { RequestTrace } from '../observe/request-trace.js';
 import type { CacheStore } from '../stores/store.js';
 import { BackgroundWork } from './background-work.js';
-import type { Clock } from './clock.js';
+import { type Clock, elapsed } from './clock.js';
 import { type Entry, isEntry, isFresh } from './entry.js';
 import { Fill, type ViewKey } from './fill.js';
 import { StoreGuard } from './guard.js';
@@ -173,7 +174,7 @@ export class ViewCache {
       else fill.lease = claim.token;
       return undefined;
     }
-    fill.share(claim.response);
+    fill.share(claim.response, claim.handlerTime);
     return claim;
   }
 
@@ -182,8 +183,17 @@ export class ViewCache {
    * store does it again until it succeeds and that was asked for.
    */
   evict(tags: readonly string[]): MaybePromise<Eviction> {
+    const since = this.#events.active ? elapsed(this.#clock) : undefined;
     const tell = (position: StampPosition, acknowledged: boolean): Eviction => {
-      if (this.#events.active) this.#events.emit({ type: 'evicted', tags: tags.length, acknowledged });
+      if (since !== undefined)
+        this.#events.emit({
+          type: 'evicted',
+          at: this.#clock.now(),
+          cause: 'tags',
+          tags: tags.length,
+          acknowledged,
+          evictMs: elapsed(this.#clock) - since,
+        });
       return { position, acknowledged };
     };
     const evicting = this.#guard.insist('evict', () => this.#store.evict(tags));
@@ -210,8 +220,9 @@ export class ViewCache {
     const flight = leads ? this.#flights.lead(view.key, start, tags) : undefined;
     return new Fill(view, start, ++this.#fills, tags, flight, {
       isCurrent: () => this.#store.isCurrent(start, tags),
-      save: (entry, lease) => this.#save(view, entry, lease),
+      save: (entry, lease, trace) => this.#save(entry, lease, trace ?? this.#events.begin(view.route)),
       now: () => this.#clock.now(),
+      elapsed: () => elapsed(this.#clock),
       release: (lease, uncacheableFor) => this.#leases.release(view.key, lease, uncacheableFor),
       notCacheable: (lease) => {
         this.#hitForMiss.add(view.key);
@@ -220,7 +231,8 @@ export class ViewCache {
     });
   }
 
-  #save(view: ViewKey, entry: Entry, lease: string | undefined): void {
+  #save(entry: Entry, lease: string | undefined, trace: RequestTrace | undefined): void {
+    const since = trace?.elapsed() ?? 0;
     this.#hitForMiss.delete(entry.key);
     // Off the response path: nobody waits for this, and its failure is an event.
     const kept = this.#guard.tolerate(
@@ -231,13 +243,7 @@ export class ViewCache {
     const told = chain(kept, (isKept) => {
       // Not before: whoever has the lease next looks for the entry.
       if (lease !== undefined) this.#leases.release(entry.key, lease);
-      if (!isKept || !this.#events.active) return;
-      this.#events.emit({
-        type: 'stored',
-        route: view.route,
-        ttlMs: (entry.freshness?.freshUntil ?? entry.expiresAt) - entry.storedAt,
-        bytes: entry.response.body?.length ?? 0,
-      });
+      if (isKept) trace?.stored(entry, since);
     });
     this.#background.add(told);
   }

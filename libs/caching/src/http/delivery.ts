@@ -1,7 +1,9 @@
 import { type Observable, of } from 'rxjs';
 import type { Clock } from '../cache/clock.js';
 import type { Entry, StoredResponse } from '../cache/entry.js';
-import type { CacheEvents } from '../observe/events.js';
+import type { SharedResponse } from '../cache/single-flight.js';
+import type { StaleReason } from '../observe/cache-event.js';
+import type { RequestTrace } from '../observe/request-trace.js';
 import { type Verdict, verdictFields, type VerdictFields } from './cache-headers.js';
 import { downstreamControl, downstreamOf, generatedAt, hitFields, saysOwnLife } from './hit-fields.js';
 import { armReplay, type FrameworkResponse, type HttpPlatform } from './platform/platform.js';
@@ -16,6 +18,8 @@ export interface Exchange {
   readonly response: FrameworkResponse;
   /** Runs the handler with everything between here and there. */
   readonly handle: () => Observable<unknown>;
+  /** Tells what happens to the request, where anybody listens. */
+  trace: RequestTrace | undefined;
 }
 
 /** What Nest is given in place of a handler's value; the wrapped adapter sends the stored response instead. */
@@ -26,18 +30,21 @@ const NO_FIELDS: VerdictFields = [];
 
 /** Answers requests with responses that were made for others. */
 export class Delivery {
-  constructor(
-    private readonly clock: Clock,
-    private readonly events: CacheEvents,
-  ) {}
+  constructor(private readonly clock: Clock) {}
 
-  /** What is stored. */
-  hit(policy: ViewPolicy, exchange: Exchange, entry: Entry): Observable<unknown> {
+  /**
+   * What is stored.
+   *
+   * @param stale why it answers although it is not fresh any more
+   */
+  hit(policy: ViewPolicy, exchange: Exchange, entry: Entry, stale?: StaleReason): Observable<unknown> {
     const { request } = exchange;
     policy.key.remember(request);
     const now = this.clock.now();
-    if (this.events.active)
-      this.events.emit({ type: 'hit', route: policy.route, ageMs: now - entry.storedAt });
+    if (exchange.trace !== undefined) {
+      if (stale === undefined) exchange.trace.hit(entry, now);
+      else exchange.trace.stale(entry, now, stale);
+    }
     const fields = hitFields(entry, now, policy.debugHeaders);
     const { downstream } = policy;
     const added =
@@ -64,8 +71,12 @@ export class Delivery {
   }
 
   /** The response of another request's fill. */
-  collapsed(policy: ViewPolicy, exchange: Exchange, response: StoredResponse): Observable<unknown> {
-    if (this.events.active) this.events.emit({ type: 'coalesced', route: policy.route });
+  collapsed(
+    policy: ViewPolicy,
+    exchange: Exchange,
+    { response, handlerTime }: SharedResponse,
+  ): Observable<unknown> {
+    exchange.trace?.coalesced(response, handlerTime);
     const { request } = exchange;
     const fields = fieldsOf(policy, { kind: 'collapsed' });
     const { downstream } = policy;

@@ -2,7 +2,6 @@ import { isUint8Array } from 'node:util/types';
 import type { StoredResponse } from '../cache/entry.js';
 import type { SkipReason } from '../cache/reasons.js';
 import type { Fill } from '../cache/fill.js';
-import type { CacheEvents } from '../observe/events.js';
 import { BodyRecorder } from './body-recorder.js';
 import { tagFor } from './body-tag.js';
 import type { Forwarded, VerdictFields } from './cache-headers.js';
@@ -78,7 +77,6 @@ export class ViewRecording {
     private readonly policy: RecordingPolicy,
     private readonly fill: Fill,
     private readonly asked: AskedFor,
-    private readonly events: CacheEvents,
     /** The response's fields when the interceptor started. */
     private readonly before: HeaderBag,
   ) {
@@ -166,6 +164,7 @@ export class ViewRecording {
     const head = this.#head;
     if (head === undefined || this.#diff === undefined || this.#body === undefined || this.ended) return;
     const body = this.#body.take();
+    this.fill.handlerEnds();
     this.#response = {
       status: head.status,
       ...(head.statusMessage && { statusMessage: head.statusMessage }),
@@ -318,7 +317,8 @@ export class ViewRecording {
   }
 
   #tell(reason: SkipReason): void {
-    if (this.events.active) this.events.emit({ type: 'skipped', route: this.policy.route, reason });
+    const { fill } = this;
+    fill.trace?.skipped(reason, this.#head?.status, fill.handlerTime);
   }
 }
 

@@ -46,37 +46,55 @@ export class ViewServer {
     private readonly onBypass: (policy: ViewPolicy, reason: KeyBypass['bypass']) => void,
   ) {
     this.#wishes = new RequestWishes(clock);
-    this.#delivery = new Delivery(clock, events);
+    this.#delivery = new Delivery(clock);
   }
 
   serve(policy: ViewPolicy, exchange: Exchange): MaybePromise<Observable<unknown>> {
     // Middleware that has replied and called `next()` all the same: what follows reaches nobody.
     if (exchange.platform.node(exchange.response).headersSent) return exchange.handle();
+    exchange.trace = this.events.begin(policy.route);
     return chain(admit(policy, exchange.request, this.credentials), (admitted) => {
       if ('bypass' in admitted) return this.#bypass(policy, exchange, admitted);
       return chain(policy.key.build(exchange.request, admitted.principal), (view) => {
         if ('bypass' in view) return this.#bypass(policy, exchange, view);
+        exchange.trace?.identify(view.key);
         // A stored GET answers a HEAD as well (RFC 9110 §9.3.2); what a HEAD is answered with is no GET's response.
         if (exchange.request.method === 'HEAD') return this.#head(policy, exchange, view);
         if (policy.refresh === undefined) return this.#heed(policy, exchange, view);
         const { refresh } = policy;
         return chain(
           askUser('refresh', policy.route, () => refresh(exchange.request)),
-          (wanted) => (wanted ? this.#refresh(policy, exchange, view) : this.#heed(policy, exchange, view)),
+          (wanted) => {
+            if (!wanted) return this.#heed(policy, exchange, view);
+            exchange.trace?.refresh('callback', 'started');
+            return this.#refresh(policy, exchange, view);
+          },
         );
       });
     });
   }
 
   #bypass(policy: ViewPolicy, exchange: Exchange, { bypass: reason }: KeyBypass): Observable<unknown> {
-    if (this.events.active) this.events.emit({ type: 'bypassed', route: policy.route, reason });
+    exchange.trace?.bypassed(reason);
     this.onBypass(policy, reason);
     exchange.platform.setFields(exchange.response, fieldsOf(policy, { kind: 'bypass', reason }));
     return exchange.handle();
   }
 
+  /** @param spent milliseconds that the request has waited for the store already */
+  #ask({ trace }: Exchange, { key }: ViewKey, spent = 0): MaybePromise<Entry | Missed> {
+    if (trace === undefined) return this.cache.lookup(key, spent);
+    const since = trace.elapsed();
+    return chain(this.cache.lookup(key, spent), (found) => {
+      const entry = isEntry(found) ? found : found.stale;
+      const state = isEntry(found) ? 'fresh' : entry === undefined ? 'nothing' : 'stale';
+      trace.lookup(state, entry && (entry.tier ?? 'local'), since);
+      return found;
+    });
+  }
+
   #head(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
-    return chain(this.cache.lookup(view.key), (found) =>
+    return chain(this.#ask(exchange, view), (found) =>
       isEntry(found)
         ? this.#delivery.hit(policy, exchange, found)
         : this.#bypass(policy, exchange, { bypass: 'method' }),
@@ -88,7 +106,7 @@ export class ViewServer {
     const wish = policy.honoursRequests ? this.#wishes.of(exchange.request.headers) : undefined;
     if (wish === undefined) return this.#lookup(policy, exchange, view);
     const askedAt = this.clock.now();
-    return chain(this.cache.lookup(view.key), (found) =>
+    return chain(this.#ask(exchange, view), (found) =>
       this.#grant(policy, exchange, view, wish, found, askedAt),
     );
   }
@@ -103,12 +121,16 @@ export class ViewServer {
   ): MaybePromise<Observable<unknown>> {
     const entry = isEntry(found) ? found : found.stale;
     const { action, mayStore } = this.#wishes.decide(wish, view.key, entry);
-    if (action === 'use' && entry !== undefined) return this.#delivery.hit(policy, exchange, entry);
+    if (action === 'use' && entry !== undefined)
+      return this.#delivery.hit(policy, exchange, entry, isEntry(found) ? undefined : 'request');
     if (action === 'gateway-timeout') {
       exchange.platform.setFields(exchange.response, fieldsOf(policy, { kind: 'only-if-cached' }));
       return throwError(() => new GatewayTimeoutException());
     }
-    if (action === 'refresh') return this.#refresh(policy, exchange, view, mayStore);
+    if (action === 'refresh') {
+      exchange.trace?.refresh('request', 'started');
+      return this.#refresh(policy, exchange, view, mayStore);
+    }
     if (!mayStore)
       return this.#refresh(
         policy,
@@ -122,7 +144,7 @@ export class ViewServer {
   }
 
   #lookup(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
-    const found = this.cache.lookup(view.key);
+    const found = this.#ask(exchange, view);
     if (!isPromiseLike(found))
       return isEntry(found)
         ? this.#delivery.hit(policy, exchange, found)
@@ -142,14 +164,14 @@ export class ViewServer {
     missed: Missed,
     spent: number,
   ): MaybePromise<Observable<unknown>> {
-    if (this.events.active) this.events.emit({ type: 'miss', route: policy.route });
+    exchange.trace?.miss(missed.stale === undefined ? 'absent' : 'stale');
     const fwd = missed.stale === undefined ? 'uri-miss' : 'stale';
     const miss: Miss = { policy, exchange, view, spent, fwd };
     const tags = policy.tags(exchange.request);
     if (!isPromiseLike(tags)) return this.#follow(miss, this.cache.join(view, missed, tags));
     // While the callback was asked, another request may have filled the cache.
     return tags.then((known) =>
-      chain(this.cache.lookup(view.key, spent), (found) =>
+      chain(this.#ask(exchange, view, spent), (found) =>
         isEntry(found)
           ? this.#delivery.hit(policy, exchange, found)
           : this.#follow(miss, this.cache.join(view, found, known)),
@@ -165,7 +187,7 @@ export class ViewServer {
     }
     return from(ticket.outcome).pipe(
       mergeMap((outcome) => {
-        if (typeof outcome !== 'string') return this.#delivery.collapsed(policy, exchange, outcome.response);
+        if (typeof outcome !== 'string') return this.#delivery.collapsed(policy, exchange, outcome);
         // Nobody waits for the response any more, so no handler runs for it.
         if (exchange.platform.isGone(exchange.response)) return SENT;
         const isAlone = outcome === 'alone' || retries === 0;
@@ -183,7 +205,8 @@ export class ViewServer {
   #claim(miss: Miss, fill: Fill): Observable<unknown> {
     const { policy, exchange, spent } = miss;
     const claimed = this.cache.claim(fill, spent).then((entry) => {
-      if (entry !== undefined) return this.#delivery.collapsed(policy, exchange, entry.response);
+      if (entry !== undefined)
+        return this.#delivery.collapsed(policy, exchange, { ...entry, handlerTime: entry.handlerTime });
       if (!exchange.platform.isGone(exchange.response)) return this.#fill(miss, fill);
       fill.abort();
       return SENT;
@@ -210,6 +233,8 @@ export class ViewServer {
   #fill({ policy, exchange, fwd }: Miss, fill: Fill): Observable<unknown> {
     const { platform, request, response, handle } = exchange;
     limitTags(fill);
+    fill.trace = exchange.trace;
+    fill.handlerStarts();
     // RFC 9111 §3.5: `scope: 'public'` is the author's word that it may be shared, unless the response decides all.
     const isAuthorized =
       policy.freshness.mode === 'response' &&
@@ -217,7 +242,7 @@ export class ViewServer {
       request.headers.authorization !== undefined;
     const recording = platform.record(request.raw, response, {
       rawHandler: policy.rawHandler,
-      recording: (before) => new ViewRecording(policy, fill, { fwd, isAuthorized }, this.events, before),
+      recording: (before) => new ViewRecording(policy, fill, { fwd, isAuthorized }, before),
     });
     return withFill(request.raw, fill, handle).pipe(
       tap({

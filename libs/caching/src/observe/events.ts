@@ -1,24 +1,14 @@
-import type { BypassReason, SkipReason } from '../cache/reasons.js';
-
-/**
- * What the cache did, as one union. No bodies, no keys, no credentials: a route and a reason are enough to count
- * and to explain, and safe to log.
- */
-export type CacheEvent =
-  | { readonly type: 'hit'; readonly route: string; readonly ageMs: number }
-  | { readonly type: 'miss'; readonly route: string }
-  /** A request that waited for another's fill and was given its response. */
-  | { readonly type: 'coalesced'; readonly route: string }
-  | { readonly type: 'stored'; readonly route: string; readonly ttlMs: number; readonly bytes: number }
-  /** The handler ran and its response was not kept. */
-  | { readonly type: 'skipped'; readonly route: string; readonly reason: SkipReason }
-  /** Neither read nor written. */
-  | { readonly type: 'bypassed'; readonly route: string; readonly reason: BypassReason }
-  /** Not `acknowledged`: a shared store could not be told yet, and will be. */
-  | { readonly type: 'evicted'; readonly tags: number; readonly acknowledged: boolean }
-  | { readonly type: 'storeError'; readonly operation: string; readonly error: unknown };
+import { channel } from 'node:diagnostics_channel';
+import type { Clock } from '../cache/clock.js';
+import type { CacheEvent } from './cache-event.js';
+import { RequestTrace, type TraceHost } from './request-trace.js';
 
 export type CacheListener = (event: CacheEvent) => void;
+
+/** The name of the channel of `node:diagnostics_channel` on which every `CacheEvent` of this process is published. */
+export const CACHE_EVENTS_CHANNEL = 'nestjs-caching:event';
+
+const published = channel(CACHE_EVENTS_CHANNEL);
 
 /**
  * Tells listeners what the cache does. Inject it to log or count.
@@ -29,19 +19,43 @@ export type CacheListener = (event: CacheEvent) => void;
  * }
  */
 export class CacheEvents {
-  readonly #listeners = new Set<CacheListener>();
+  /** Replaced when it changes: who listens while an event is told hears all of it. */
+  #listeners: readonly CacheListener[] = [];
+  readonly #onListenerError: (error: unknown) => void;
+  readonly #host: TraceHost;
+  #requests = 0;
 
-  constructor(private readonly onListenerError: (error: unknown) => void) {}
+  /** @internal */
+  constructor(onListenerError: (error: unknown) => void, clock: Clock) {
+    this.#onListenerError = onListenerError;
+    this.#host = { clock, emit: (event) => this.emit(event) };
+  }
 
   /** False while nobody listens: then no event is even made. */
   get active(): boolean {
-    return this.#listeners.size > 0;
+    return this.#listeners.length > 0 || published.hasSubscribers;
   }
 
-  /** Calls `listener` for every event, in the order they happen; the returned function stops it. */
+  /**
+   * Calls `listener` for every event, in the order they happen; the returned function stops it. It is called while
+   * requests wait, so it should be quick; what it throws is logged and reaches no request.
+   */
   on(listener: CacheListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    // One function may listen twice; each registration ends by itself.
+    const own: CacheListener = (event) => listener(event);
+    this.#listeners = [...this.#listeners, own];
+    return () => {
+      this.#listeners = this.#listeners.filter((each) => each !== own);
+    };
+  }
+
+  /**
+   * What tells of one request, where anybody listens.
+   *
+   * @internal
+   */
+  begin(route: string): RequestTrace | undefined {
+    return this.active ? new RequestTrace(this.#host, route, ++this.#requests) : undefined;
   }
 
   /** @internal */
@@ -51,8 +65,9 @@ export class CacheEvents {
         listener(event);
       } catch (error) {
         // A listener that fails must fail neither the request nor the other listeners.
-        this.onListenerError(error);
+        this.#onListenerError(error);
       }
     }
+    if (published.hasSubscribers) published.publish(event);
   }
 }

@@ -179,7 +179,7 @@ export class TieredStore implements CacheStore {
     this.#expectLife(entry);
     const taken = { ...entry, start: this.position };
     this.#keep(taken);
-    return taken;
+    return { ...taken, tier: 'shared' };
   }
 
   /** In memory of its own: the frame is a part of what came from the socket, all of which it would keep alive. */

@@ -1,0 +1,177 @@
+import { hash, randomBytes } from 'node:crypto';
+import { type Clock, elapsed } from '../cache/clock.js';
+import type { Entry, StoredResponse } from '../cache/entry.js';
+import type { BypassReason, SkipReason } from '../cache/reasons.js';
+import type {
+  CacheEvent,
+  CacheTier,
+  LookupEvent,
+  MissEvent,
+  RefreshOutcome,
+  RefreshReason,
+  RequestRef,
+  StaleReason,
+} from './cache-event.js';
+
+/** Whoever has a key, or guesses one, can't tell what its digest is. */
+const SALT = randomBytes(16).toString('latin1');
+
+/** 72 bits: two of a million keys have the same by a chance of one in ten thousand millions. */
+const DIGEST_LENGTH = 12;
+
+/** What stands for a key in events and logs of this process. */
+export function keyDigest(key: string): string {
+  return hash('sha256', SALT + key, 'base64url').slice(0, DIGEST_LENGTH);
+}
+
+export interface TraceHost {
+  readonly clock: Clock;
+  emit(event: CacheEvent): void;
+}
+
+/**
+ * Tells what happens to one request, step by step. There is one only for requests that came while somebody
+ * listened: `exchange.trace?.miss(…)` costs nothing otherwise.
+ */
+export class RequestTrace implements RequestRef {
+  readonly #host: TraceHost;
+  readonly #startedAt: number;
+  #key: string | undefined;
+  #digest: string | undefined;
+
+  constructor(
+    host: TraceHost,
+    readonly route: string,
+    readonly id: number,
+  ) {
+    this.#host = host;
+    this.#startedAt = elapsed(host.clock);
+  }
+
+  get keyDigest(): string | undefined {
+    if (this.#key === undefined) return undefined;
+    return (this.#digest ??= keyDigest(this.#key));
+  }
+
+  /** Without it an event in JSON would not tell the digest, which is a getter. */
+  toJSON(): RequestRef {
+    const { id, keyDigest: digest } = this;
+    return { id, keyDigest: digest };
+  }
+
+  identify(key: string): void {
+    this.#key = key;
+  }
+
+  /** Milliseconds of a clock for durations. */
+  elapsed(): number {
+    return elapsed(this.#host.clock);
+  }
+
+  lookup(found: LookupEvent['found'], tier: CacheTier | undefined, since: number): void {
+    const durationMs = this.#duration();
+    this.#host.emit({
+      type: 'lookup',
+      at: this.#now(),
+      route: this.route,
+      request: this,
+      durationMs,
+      found,
+      tier,
+      lookupMs: this.#startedAt + durationMs - since,
+    });
+  }
+
+  hit(entry: Entry, now: number): void {
+    this.#host.emit({
+      type: 'hit',
+      at: now,
+      route: this.route,
+      request: this,
+      durationMs: this.#duration(),
+      tier: entry.tier ?? 'local',
+      status: entry.response.status,
+      bytes: sizeOf(entry.response),
+      ageMs: now - entry.storedAt,
+      savedMs: milliseconds(entry.handlerTime),
+    });
+  }
+
+  stale(entry: Entry, now: number, reason: StaleReason): void {
+    this.#host.emit({
+      type: 'stale',
+      at: now,
+      route: this.route,
+      request: this,
+      durationMs: this.#duration(),
+      tier: entry.tier ?? 'local',
+      status: entry.response.status,
+      bytes: sizeOf(entry.response),
+      ageMs: now - entry.storedAt,
+      savedMs: milliseconds(entry.handlerTime),
+      reason,
+    });
+  }
+
+  miss(reason: MissEvent['reason']): void {
+    this.#host.emit({ type: 'miss', ...this.#common(), reason });
+  }
+
+  /** @param handlerTime of the request that ran the handler, in microseconds */
+  coalesced(response: StoredResponse, handlerTime: number | undefined): void {
+    const { status } = response;
+    this.#host.emit({
+      type: 'coalesced',
+      ...this.#common(),
+      status,
+      bytes: sizeOf(response),
+      savedMs: milliseconds(handlerTime),
+    });
+  }
+
+  /** @param since when storing began */
+  stored({ response, freshness, expiresAt, storedAt, tags, handlerTime = 0 }: Entry, since: number): void {
+    this.#host.emit({
+      type: 'stored',
+      ...this.#common(),
+      status: response.status,
+      bytes: sizeOf(response),
+      ttlMs: (freshness?.freshUntil ?? expiresAt) - storedAt,
+      tags: tags.length,
+      handlerMs: handlerTime / 1_000,
+      storeMs: this.elapsed() - since,
+    });
+  }
+
+  skipped(reason: SkipReason, status: number | undefined, handlerTime: number): void {
+    this.#host.emit({ type: 'skipped', ...this.#common(), reason, status, handlerMs: handlerTime / 1_000 });
+  }
+
+  bypassed(reason: BypassReason): void {
+    this.#host.emit({ type: 'bypassed', ...this.#common(), reason });
+  }
+
+  refresh(reason: RefreshReason, outcome: RefreshOutcome): void {
+    this.#host.emit({ type: 'refresh', ...this.#common(), reason, outcome });
+  }
+
+  #common(): { at: number; route: string; request: RequestRef; durationMs: number } {
+    return { at: this.#now(), route: this.route, request: this, durationMs: this.#duration() };
+  }
+
+  #now(): number {
+    return this.#host.clock.now();
+  }
+
+  #duration(): number {
+    return this.elapsed() - this.#startedAt;
+  }
+}
+
+function sizeOf({ body }: StoredResponse): number {
+  return body?.length ?? 0;
+}
+
+function milliseconds(microseconds: number | undefined): number | undefined {
+  return microseconds === undefined ? undefined : microseconds / 1_000;
+}
