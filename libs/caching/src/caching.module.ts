@@ -4,6 +4,7 @@ import {
   Inject,
   Module,
   type OnApplicationShutdown,
+  type OnModuleDestroy,
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
@@ -113,7 +114,10 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
   ],
   exports: [CacheContext as never, CacheEvictionService, CacheEvents],
 })
-export class CachingModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+export class CachingModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
+{
   readonly #isFirst: boolean;
 
   constructor(
@@ -153,6 +157,10 @@ export class CachingModule extends ConfigurableModuleClass implements OnModuleIn
     if (!this.#isFirst) return;
     this.runtime.start(this.discovery, this.scanner);
     warnOfNeighbours(this.discovery, this.scanner, (message) => this.runtime.logger.warn(message));
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    if (this.#isFirst) await this.runtime.endBackground();
   }
 
   async onApplicationShutdown(): Promise<void> {

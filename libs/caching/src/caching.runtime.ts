@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { Logger, type Type } from '@nestjs/common';
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { Cache } from 'cache-manager';
@@ -8,6 +9,8 @@ import { ViewCache } from './cache/view-cache.js';
 import type { ResolvedOptions } from './caching.options.js';
 import { createCacheManager } from './cache-values.js';
 import { contextDecoratorFactory } from './cache-context.js';
+import { BackgroundWork } from './cache/background-work.js';
+import { Redispatcher } from './http/background/redispatch.js';
 import { BypassWarnings } from './http/bypass-warnings.js';
 import { CacheEvictor } from './http/cache-evictor.js';
 import { ExpressPlatform } from './http/platform/express-platform.js';
@@ -35,10 +38,13 @@ export class CachingRuntime {
   readonly #trouble: StoreTrouble;
   readonly store: CacheStore;
   readonly cache: ViewCache;
+  /** Runs requests of our own through the application. */
+  readonly background: Redispatcher;
   readonly interceptor = new ViewCacheInterceptor(() => this.#parts);
   #values: Cache | undefined;
   #routes: RouteTable = new RouteTable();
   #platform: HttpPlatform | undefined;
+  #adapter: ReplyingAdapter | undefined;
   #parts: InterceptorParts | undefined;
 
   constructor(
@@ -58,6 +64,12 @@ export class CachingRuntime {
       onStoreFailure,
       trouble: this.#trouble,
     });
+    this.background = new Redispatcher({
+      server: () => this.#adapter?.getHttpServer() as Server | undefined,
+      clock,
+      deadline: coalesceTimeout,
+      background: new BackgroundWork(),
+    });
     for (const warning of options.warnings) this.logger.warn(warning);
   }
 
@@ -76,6 +88,7 @@ export class CachingRuntime {
 
   /** As soon as Nest has an HTTP adapter: hooks of ours must come before the application's own. */
   useAdapter(adapter: ReplyingAdapter): void {
+    this.#adapter = adapter;
     const type = adapter.getType();
     if (type === 'express') this.#platform = new ExpressPlatform();
     else if (type === 'fastify')
@@ -108,8 +121,13 @@ export class CachingRuntime {
       // Switched off, an instance still tells a shared store what its writes change.
       views: !options.enabled
         ? undefined
-        : new ViewServer(this.cache, this.clock, this.events, options, (policy, reason) =>
-            warnings.note(policy.route, reason),
+        : new ViewServer(
+            this.cache,
+            this.clock,
+            this.events,
+            options,
+            (policy, reason) => warnings.note(policy.route, reason),
+            this.background,
           ),
       evictor: new CacheEvictor(
         (tags) => this.cache.evict(tags),
@@ -118,6 +136,11 @@ export class CachingRuntime {
         this.#routes.cachedPaths,
       ),
     };
+  }
+
+  /** While handlers still have all that they need. */
+  async endBackground(): Promise<void> {
+    await this.background.close();
   }
 
   async close(): Promise<void> {

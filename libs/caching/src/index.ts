@@ -28,6 +28,7 @@ export {
   NoCache,
 } from './decorators.js';
 export type { Duration } from './duration.js';
+export { isCacheRefresh } from './http/background/dispatch.js';
 export type { RequestDescription } from './http/request-description.js';
 export { type BodyKeyOptions, formBody, jsonBody } from './http/body-strategy.js';
 export {

@@ -1,5 +1,7 @@
 import type { RequestTrace } from '../observe/request-trace.js';
 import type { Entry, EntryLife, StoredResponse } from './entry.js';
+import type { MaybePromise } from './maybe-promise.js';
+import type { SkipReason } from './reasons.js';
 import type { Flight, FlightResult } from './single-flight.js';
 import type { StampPosition } from './stamps.js';
 
@@ -17,12 +19,22 @@ export interface ViewKey {
 /** What a fill asks of the engine. */
 export interface FillHost {
   isCurrent(): boolean;
-  save(entry: Entry, lease: string | undefined, trace: RequestTrace | undefined): void;
+  /** Whether it is kept. */
+  save(entry: Entry, lease: string | undefined, trace: RequestTrace | undefined): MaybePromise<boolean>;
   now(): number;
   /** Milliseconds of a clock for durations. */
   elapsed(): number;
   release(lease: string, uncacheableFor?: number): void;
   notCacheable(lease: string | undefined): void;
+}
+
+/** How a fill ended, for whoever runs one in the background. */
+export interface FillEnd {
+  readonly result: FlightResult;
+  /** Whether the store keeps it; nothing where it was not offered. */
+  readonly kept?: MaybePromise<boolean> | undefined;
+  /** Why it was not offered to the store. */
+  readonly reason: SkipReason | undefined;
 }
 
 /**
@@ -36,6 +48,10 @@ export class Fill {
   ttl: number | undefined;
   /** What makes it the only fill of its key among all instances. */
   lease: string | undefined;
+  /** Why the response is not stored, once that is known. */
+  skipped: SkipReason | undefined;
+  /** Told how it ended. */
+  onEnd: ((end: FillEnd) => void) | undefined;
   /** When the handler was started, in milliseconds since the epoch. */
   readonly startedAt: number;
   /** Tells what becomes of it, where anybody listens. */
@@ -106,6 +122,7 @@ export class Fill {
    */
   store(response: StoredResponse, ttl: number, life?: EntryLife): void {
     const current = this.isCurrent();
+    let kept: MaybePromise<boolean> | undefined;
     if (current && !this.#ended) {
       const { order, start, view, handlerTime } = this;
       const storedAt = this.host.now();
@@ -113,7 +130,7 @@ export class Fill {
       const tags = this.tags.slice();
       const { key, variantOf } = view;
       const expiresAt = storedAt + ttl;
-      this.host.save(
+      kept = this.host.save(
         {
           key,
           ...(variantOf && { variantOf }),
@@ -130,7 +147,7 @@ export class Fill {
         this.trace,
       );
     }
-    this.#end({ response, current, handlerTime: this.handlerTime });
+    this.#end({ response, current, handlerTime: this.handlerTime }, kept);
   }
 
   /** Gives the response to those who wait now and keeps it for nobody, as for an error status. */
@@ -152,12 +169,13 @@ export class Fill {
     this.#end('aborted');
   }
 
-  #end(result: FlightResult): void {
+  #end(result: FlightResult, kept?: MaybePromise<boolean>): void {
     if (this.#ended) return;
     this.#ended = true;
     const lease = this.#takeLease();
     if (lease !== undefined) this.host.release(lease);
     this.flight?.settle(result);
+    this.onEnd?.({ result, kept, reason: this.skipped });
   }
 
   #takeLease(): string | undefined {

@@ -161,6 +161,23 @@ export class ViewCache {
     return { role: 'fill', fill: this.#begin(view, this.#store.position, tags, false) };
   }
 
+  /** A fill whose response is given to `take` rather than stored, and to nobody else. */
+  recorded(view: ViewKey, tags: string[], take: (entry: Entry) => void): Fill {
+    const start = this.#store.position;
+    tags.push(view.key);
+    return new Fill(view, start, 0, tags, undefined, {
+      isCurrent: () => this.#store.isCurrent(start, tags),
+      save: (entry) => {
+        take(entry);
+        return false;
+      },
+      now: () => this.#clock.now(),
+      elapsed: () => elapsed(this.#clock),
+      release: () => undefined,
+      notCacheable: () => undefined,
+    });
+  }
+
   /**
    * For a fill that should be the only one among all instances: waits for its turn. Where another instance has filled
    * meanwhile, that entry is given to those who wait here, and no handler has to run.
@@ -231,7 +248,7 @@ export class ViewCache {
     });
   }
 
-  #save(entry: Entry, lease: string | undefined, trace: RequestTrace | undefined): void {
+  #save(entry: Entry, lease: string | undefined, trace: RequestTrace | undefined): MaybePromise<boolean> {
     const since = trace?.elapsed() ?? 0;
     this.#hitForMiss.delete(entry.key);
     // Off the response path: nobody waits for this, and its failure is an event.
@@ -244,8 +261,10 @@ export class ViewCache {
       // Not before: whoever has the lease next looks for the entry.
       if (lease !== undefined) this.#leases.release(entry.key, lease);
       if (isKept) trace?.stored(entry, since);
+      return isKept;
     });
     this.#background.add(told);
+    return told;
   }
 }
 

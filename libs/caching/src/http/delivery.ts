@@ -51,12 +51,7 @@ export class Delivery {
       downstream === undefined || this.#saysOwnLife(exchange, entry.response)
         ? fields
         : ['Cache-Control', downstreamOf(downstream, entry, now), ...fields];
-    return this.#deliver(
-      policy,
-      exchange,
-      this.#selected(request, entry.response, generatedAt(entry)),
-      added,
-    );
+    return deliver(policy, exchange, this.#selected(request, entry.response, generatedAt(entry)), added);
   }
 
   /** As much of a response as the request wants, which is nearly always all. */
@@ -85,23 +80,24 @@ export class Delivery {
       downstream === undefined || ttl === undefined || this.#saysOwnLife(exchange, response)
         ? fields
         : ['Cache-Control', downstreamControl(downstream, 0, ttl), ...fields];
-    return this.#deliver(policy, exchange, this.#selected(request, response, undefined), added);
+    return deliver(policy, exchange, this.#selected(request, response, undefined), added);
   }
+}
 
-  #deliver(
-    policy: ViewPolicy,
-    { platform, request, response }: Exchange,
-    stored: StoredResponse,
-    fields: VerdictFields,
-  ): Observable<unknown> {
-    if (!policy.rawHandler) {
-      armReplay(request.raw, response, stored, fields);
-      return REPLAYED;
-    }
-    // Nest leaves the reply of a handler with `@Res()` to the handler.
-    platform.send(request.raw, response, stored, fields);
-    return SENT;
+/** Answers with a response that is there, in place of the handler. */
+export function deliver(
+  policy: Pick<ViewPolicy, 'rawHandler'>,
+  { platform, request, response }: Exchange,
+  stored: StoredResponse,
+  fields: VerdictFields,
+): Observable<unknown> {
+  if (!policy.rawHandler) {
+    armReplay(request.raw, response, stored, fields);
+    return REPLAYED;
   }
+  // Nest leaves the reply of a handler with `@Res()` to the handler.
+  platform.send(request.raw, response, stored, fields);
+  return SENT;
 }
 
 /** The debug fields of a verdict, where the route tells it. */

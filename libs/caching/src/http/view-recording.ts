@@ -318,6 +318,7 @@ export class ViewRecording {
 
   #tell(reason: SkipReason): void {
     const { fill } = this;
+    fill.skipped = reason;
     fill.trace?.skipped(reason, this.#head?.status, fill.handlerTime);
   }
 }

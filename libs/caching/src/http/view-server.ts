@@ -1,6 +1,5 @@
 import { GatewayTimeoutException } from '@nestjs/common';
 import { defer, from, mergeAll, mergeMap, type Observable, tap, throwError } from 'rxjs';
-import { withFill } from '../cache-context.js';
 import { type Entry, isEntry } from '../cache/entry.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import type { Fill, ViewKey } from '../cache/fill.js';
@@ -8,14 +7,16 @@ import type { Missed, Ticket, ViewCache } from '../cache/view-cache.js';
 import type { Clock } from '../cache/clock.js';
 import type { CacheEvents } from '../observe/events.js';
 import { admit, type CredentialRules } from './admission.js';
+import { dispatchOf } from './background/dispatch.js';
+import { DispatchedServing } from './background/dispatched-serving.js';
+import type { Redispatcher } from './background/redispatch.js';
 import type { Forwarded } from './cache-headers.js';
 import { Delivery, type Exchange, fieldsOf, SENT } from './delivery.js';
 import { askUser } from './key-builder.js';
 import type { KeyBypass } from './key-strategy.js';
 import type { ViewPolicy } from './route-policy.js';
 import { RequestWishes, type Wish } from './request-wishes.js';
-import { limitTags } from './route-tags.js';
-import { ViewRecording } from './view-recording.js';
+import { runHandler } from './run-handler.js';
 
 /** How often a request that waits may be sent to another flight before it runs its own handler. */
 const MAX_RETRIES = 8;
@@ -37,6 +38,7 @@ interface Miss {
 export class ViewServer {
   readonly #wishes: RequestWishes;
   readonly #delivery: Delivery;
+  readonly #dispatched: DispatchedServing;
 
   constructor(
     private readonly cache: ViewCache,
@@ -44,15 +46,19 @@ export class ViewServer {
     private readonly events: CacheEvents,
     private readonly credentials: CredentialRules,
     private readonly onBypass: (policy: ViewPolicy, reason: KeyBypass['bypass']) => void,
+    private readonly background: Redispatcher,
   ) {
     this.#wishes = new RequestWishes(clock);
     this.#delivery = new Delivery(clock);
+    this.#dispatched = new DispatchedServing(cache, credentials);
   }
 
   serve(policy: ViewPolicy, exchange: Exchange): MaybePromise<Observable<unknown>> {
     // Middleware that has replied and called `next()` all the same: what follows reaches nobody.
     if (exchange.platform.node(exchange.response).headersSent) return exchange.handle();
     exchange.trace = this.events.begin(policy.route);
+    const dispatch = this.background.isActive ? dispatchOf(exchange.request.raw) : undefined;
+    if (dispatch !== undefined) return this.#dispatched.serve(dispatch, policy, exchange);
     return chain(admit(policy, exchange.request, this.credentials), (admitted) => {
       if ('bypass' in admitted) return this.#bypass(policy, exchange, admitted);
       return chain(policy.key.build(exchange.request, admitted.principal), (view) => {
@@ -229,31 +235,8 @@ export class ViewServer {
     });
   }
 
-  /** Runs the handler; what the framework sends of it is recorded. */
   #fill({ policy, exchange, fwd }: Miss, fill: Fill): Observable<unknown> {
-    const { platform, request, response, handle } = exchange;
-    limitTags(fill);
-    fill.trace = exchange.trace;
-    fill.handlerStarts();
-    // RFC 9111 §3.5: `scope: 'public'` is the author's word that it may be shared, unless the response decides all.
-    const isAuthorized =
-      policy.freshness.mode === 'response' &&
-      policy.scope === 'public' &&
-      request.headers.authorization !== undefined;
-    const recording = platform.record(request.raw, response, {
-      rawHandler: policy.rawHandler,
-      recording: (before) => new ViewRecording(policy, fill, { fwd, isAuthorized }, before),
-    });
-    return withFill(request.raw, fill, handle).pipe(
-      tap({
-        // Nest tears an Observable down when its client leaves: then there will be no response.
-        unsubscribe: () => recording.fail(),
-        // A handler that had begun to write by itself: Nest ends what it wrote as if it were complete.
-        error: () => {
-          if (recording.opened && !recording.closed) recording.cut();
-        },
-      }),
-    );
+    return runHandler(policy, exchange, fill, fwd);
   }
 }
 

@@ -15,6 +15,7 @@ export type FrameworkResponse = object;
 export interface ReplyingAdapter {
   getType(): string;
   getInstance(): unknown;
+  getHttpServer(): unknown;
   reply(response: FrameworkResponse, body: unknown, statusCode?: number): unknown;
   render(response: FrameworkResponse, view: string, options: unknown): unknown;
   redirect(response: FrameworkResponse, statusCode: number, url: string): unknown;

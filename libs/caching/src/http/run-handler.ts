@@ -1,0 +1,43 @@
+import { type Observable, tap } from 'rxjs';
+import type { Fill } from '../cache/fill.js';
+import { withFill } from '../cache-context.js';
+import type { Forwarded } from './cache-headers.js';
+import type { Exchange } from './delivery.js';
+import type { ViewPolicy } from './route-policy.js';
+import { limitTags } from './route-tags.js';
+import { ViewRecording } from './view-recording.js';
+
+/**
+ * Runs the handler for a fill; what the framework sends of it is recorded.
+ *
+ * @param fwd why it runs
+ */
+export function runHandler(
+  policy: ViewPolicy,
+  { platform, request, response, handle, trace }: Exchange,
+  fill: Fill,
+  fwd: Forwarded,
+): Observable<unknown> {
+  limitTags(fill);
+  fill.trace = trace;
+  fill.handlerStarts();
+  // RFC 9111 §3.5: `scope: 'public'` is the author's word that it may be shared, unless the response decides all.
+  const isAuthorized =
+    policy.freshness.mode === 'response' &&
+    policy.scope === 'public' &&
+    request.headers.authorization !== undefined;
+  const recording = platform.record(request.raw, response, {
+    rawHandler: policy.rawHandler,
+    recording: (before) => new ViewRecording(policy, fill, { fwd, isAuthorized }, before),
+  });
+  return withFill(request.raw, fill, handle).pipe(
+    tap({
+      // Nest tears an Observable down when its client leaves: then there will be no response.
+      unsubscribe: () => recording.fail(),
+      // A handler that had begun to write by itself: Nest ends what it wrote as if it were complete.
+      error: () => {
+        if (recording.opened && !recording.closed) recording.cut();
+      },
+    }),
+  );
+}
