@@ -89,6 +89,11 @@ export interface CachingModuleOptions extends CachePolicyOptions {
    * store each `heartbeat`. `'strict'`: on a question to the store for each hit. Default `'bus'`.
    */
   coherence?: Coherence;
+  /**
+   * What a shared store knows keys by: the name of a hash of `node:crypto`, or a function. Entries hold their whole key
+   * and are checked against it, so that collisions are misses. Default `'sha256'`.
+   */
+  keyHash?: string | ((key: string) => string);
   /** How often an instance looks whether it missed an eviction, with a shared store. Default `'500ms'`. */
   heartbeat?: Duration;
   /**
@@ -140,6 +145,7 @@ export interface ResolvedOptions extends Required<
   readonly store: CacheStore | SharedTier | undefined;
   readonly coherence: Coherence;
   readonly heartbeat: number;
+  readonly keyHash: (key: string) => string;
   readonly onStoreFailure: 'queue' | 'throw';
   readonly principal: RequestCallback<unknown> | undefined;
   /** Things that work but are probably not meant. */

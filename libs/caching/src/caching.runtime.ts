@@ -157,7 +157,7 @@ export class CachingRuntime {
   }
 
   #tiered(tier: SharedTier): TieredStore {
-    const { namespace, coherence, heartbeat, storeTimeout, ttl, maxEntryBytes } = this.options;
+    const { namespace, coherence, heartbeat, storeTimeout, ttl, maxEntryBytes, keyHash } = this.options;
     if (tier.caveat !== undefined) this.logger.warn(`Store "${tier.name}": ${tier.caveat}`);
     return new TieredStore({
       tier,
@@ -167,6 +167,7 @@ export class CachingRuntime {
       coherence,
       heartbeat,
       timeout: storeTimeout,
+      digest: keyHash,
       longestLife: () => Math.max(ttl, this.#routes.longestLife),
       maxEntryBytes: () => Math.max(maxEntryBytes, this.#routes.largestEntry),
       everything: ALL_VIEWS,

@@ -27,8 +27,10 @@ export {
   type CacheViewOptions,
   NoCache,
 } from './decorators.js';
+export { CachingConfig, type CachingEnvOptions } from './config/caching-config.js';
 export type { Duration } from './duration.js';
 export { isCacheRefresh } from './http/background/dispatch.js';
+export type { EnvironmentSource } from './config/environment.js';
 export type { RequestDescription } from './http/request-description.js';
 export { type BodyKeyOptions, formBody, jsonBody } from './http/body-strategy.js';
 export {
@@ -88,5 +90,8 @@ export type {
   StampDelta,
   ValueStorage,
 } from './stores/shared-tier.js';
+export { nullStore, type NullStore } from './stores/null.store.js';
+export type { RedisClientSettings } from './stores/redis/url-link.js';
 export type { CacheStore } from './stores/store.js';
 export type { Coherence } from './stores/tiered.store.js';
+export { storeFromUrl, type StoreUrlOptions } from './config/store-from-url.js';

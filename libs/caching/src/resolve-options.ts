@@ -7,6 +7,7 @@ import {
 } from './caching.options.js';
 import { checkNames } from './check-names.js';
 import { DURATION_RULE, toMilliseconds } from './duration.js';
+import { resolveKeyHash } from './key-hash.js';
 import { MEMORY_DEFAULTS } from './stores/memory.store.js';
 import { isSharedTier } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
@@ -35,12 +36,16 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
   store: true,
   coherence: true,
   heartbeat: true,
+  keyHash: true,
   onStoreFailure: true,
   storeTimeout: true,
   coalesceTimeout: true,
   autoEvict: true,
   debugHeaders: true,
 };
+
+/** Every option of the module. */
+export const OPTION_NAMES = Object.keys(FIELDS) as readonly (keyof CachingModuleOptions)[];
 
 /**
  * Fills in the defaults, field by field.
@@ -76,7 +81,7 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
   oneOf('coherence', coherence, ['bus', 'strict']);
   oneOf('onStoreFailure', onStoreFailure, ['queue', 'throw']);
   if (store === undefined || !isSharedTier(store)) {
-    for (const field of ['coherence', 'heartbeat', 'onStoreFailure'] as const) {
+    for (const field of ['coherence', 'heartbeat', 'onStoreFailure', 'keyHash'] as const) {
       if (given[field] !== undefined)
         warnings.push(
           `CachingModule: option "${field}" does nothing without a shared store such as redis().`,
@@ -101,6 +106,7 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     memory: memoryBounds(memory, store),
     coherence,
     onStoreFailure,
+    keyHash: resolveKeyHash(given.keyHash),
     heartbeat: duration('heartbeat', heartbeat, 'CachingModule', []),
   };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../cache/clock.js';
 import type { StampDelta } from '../cache/shared-log.js';
 import type { StampPosition } from '../cache/stamps.js';
+import type { KeyDigest } from './digest.js';
 
 export type { StampDelta };
 
@@ -21,6 +22,8 @@ export interface SharedTierHost {
   readonly clock: Clock;
   /** Milliseconds after which an operation has failed. */
   readonly timeout: number;
+  /** What keys go by in the store. Default: their SHA-256, in base64url. */
+  readonly digest?: KeyDigest | undefined;
   /** The longest time that an entry of this application lives, as known now, in milliseconds: stamps are kept for longer. */
   longestLife(): number;
   /** Somebody evicted: `tags` at `position`. Without `tags`, what it was has to be asked (`sync`). */

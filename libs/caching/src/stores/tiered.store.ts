@@ -2,6 +2,7 @@ import type { Clock } from '../cache/clock.js';
 import { decodeEntry, encodeEntry } from '../cache/entry-codec.js';
 import { type Entry, isEntry, isFresh } from '../cache/entry.js';
 import type { StampPosition } from '../cache/stamps.js';
+import type { KeyDigest } from './digest.js';
 import type { MemoryStore } from './memory.store.js';
 import { ownBytes } from './own-bytes.js';
 import { RecentFills } from './recent-fills.js';
@@ -31,6 +32,8 @@ export interface TieredStoreOptions {
   readonly longestLife: () => number;
   /** The largest body that any route stores, in bytes: asked for each frame, as routes are found after the store. */
   readonly maxEntryBytes: () => number;
+  /** What keys go by in the tier. */
+  readonly digest?: KeyDigest | undefined;
   /** A tag that every entry carries. */
   readonly everything: string;
   readonly onError: (operation: string, error: unknown) => void;
@@ -79,6 +82,7 @@ export class TieredStore implements CacheStore {
       namespace: options.namespace,
       clock,
       timeout: options.timeout,
+      digest: options.digest,
       longestLife: () => Math.max(options.longestLife(), this.#longestSeen),
       onEviction: (position, tags) => this.#shared.hear(position, tags),
       onHearing: (hears) => this.#shared.setHearing(hears),

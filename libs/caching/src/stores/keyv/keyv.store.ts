@@ -140,7 +140,8 @@ export class KeyvTier implements SharedTier {
   }
 
   #nameOf(key: string): string {
-    return `${this.#open.host.namespace}:view:${digestOf(key)}`;
+    const { namespace, digest = digestOf } = this.#open.host;
+    return `${namespace}:view:${digest(key)}`;
   }
 }
 

@@ -1,19 +1,39 @@
 import { CachingConfigError } from '../../caching.errors.js';
+import { checkNames } from '../../check-names.js';
 import { kindOf } from '../kind-of.js';
 import { ClusterLink } from './cluster-link.js';
 import { readClient } from './given-client.js';
-import { listenForErrors, type NodeRedisClient, type ServerClient } from './node-redis.js';
+import { listenForErrors, type NodeRedisClient } from './node-redis.js';
 import { ownClient } from './own-client.js';
 import type { RedisLink, RedisLinkOptions } from './redis-link.js';
-import { checkUrl } from './redis-url.js';
+import { parseRedisUrl } from './redis-url.js';
 import { SentinelLink } from './sentinel-link.js';
 import { ServerLink } from './server-link.js';
+import { createUrlLink, type RedisClientSettings } from './url-link.js';
+
+const SETTINGS: Readonly<Record<keyof RedisClientSettings, true>> = {
+  username: true,
+  password: true,
+  database: true,
+  name: true,
+  credentialsProvider: true,
+  clientInfoTag: true,
+  disableClientInfo: true,
+  socket: true,
+};
 
 /** How Redis is reached. */
 export type RedisConnection =
   | {
-      /** `redis://` or, with TLS, `rediss://`; user, password (percent-encoded), port and database may follow. */
+      /**
+       * `redis://`, `redis+sentinel://` or `redis+cluster://`, with `rediss` for TLS, or `unix://`; user, password
+       * (percent-encoded), ports, the master's name and a database may follow.
+       */
       readonly url: string;
+      /** What node-redis is told beside it, such as TLS. What the URL says wins. */
+      readonly clientOptions?: RedisClientSettings;
+      /** The same for the sentinels themselves, whose credentials are their own. */
+      readonly sentinelOptions?: RedisClientSettings;
       readonly client?: never;
     }
   | {
@@ -23,6 +43,8 @@ export type RedisConnection =
        */
       readonly client: NodeRedisClient;
       readonly url?: never;
+      readonly clientOptions?: never;
+      readonly sentinelOptions?: never;
     };
 
 /**
@@ -35,10 +57,8 @@ export function createRedisLink(connection: RedisConnection, options: RedisLinkO
   const { url, client } = connection;
   if ((url === undefined) === (client === undefined))
     throw new CachingConfigError('options', kindOf(connection), 'either url or client', 'redis()');
-  if (url !== undefined) {
-    checkUrl(url);
-    return new ServerLink(() => dialUrl(url), options);
-  }
+  for (const field of ['clientOptions', 'sentinelOptions'] as const) checkSettings(field, connection);
+  if (url !== undefined) return createUrlLink(parseRedisUrl(url), connection, options);
   const given = readClient(client);
   listenForErrors(given.client);
   switch (given.kind) {
@@ -51,8 +71,12 @@ export function createRedisLink(connection: RedisConnection, options: RedisLinkO
   }
 }
 
-/** Loaded when it is needed: who keeps everything in memory never loads a Redis client. */
-async function dialUrl(url: string): Promise<ServerClient> {
-  const { createClient } = await import('@redis/client');
-  return ownClient(createClient({ url }) as unknown as ServerClient);
+/** What is given may hold a password: it is not shown. */
+function checkSettings(field: 'clientOptions' | 'sentinelOptions', connection: RedisConnection): void {
+  const given: unknown = connection[field];
+  if (given === undefined) return;
+  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
+  if (!isObject || connection.url === undefined)
+    throw new CachingConfigError(field, kindOf(given), 'an object of options, beside a url', 'redis()');
+  checkNames(given, SETTINGS, 'redis()', `${field}.`);
 }

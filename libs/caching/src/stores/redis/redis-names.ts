@@ -1,4 +1,4 @@
-import { digestOf } from '../digest.js';
+import { digestOf, type KeyDigest } from '../digest.js';
 
 /**
  * What this module calls its keys in Redis. All begin with the namespace, which has no `:` and no character that a
@@ -12,7 +12,10 @@ export class RedisNames {
   readonly channel: string;
   readonly #namespace: string;
 
-  constructor(namespace: string) {
+  constructor(
+    namespace: string,
+    private readonly digest: KeyDigest = digestOf,
+  ) {
     this.#namespace = namespace;
     this.stamps = `{${namespace}}:stamps`;
     this.position = `{${namespace}}:position`;
@@ -20,11 +23,11 @@ export class RedisNames {
   }
 
   view(key: string): string {
-    return `${this.#namespace}:view:${digestOf(key)}`;
+    return `${this.#namespace}:view:${this.digest(key)}`;
   }
 
   lease(key: string): string {
-    return `${this.#namespace}:lease:${digestOf(key)}`;
+    return `${this.#namespace}:lease:${this.digest(key)}`;
   }
 
   /** Readable, as people look for values by hand; a long one goes by its digest, and so does one that looks like it. */

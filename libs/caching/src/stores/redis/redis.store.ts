@@ -84,8 +84,8 @@ export class RedisTier implements SharedTier {
         'a redis() that another application uses',
         'one redis() for each',
       );
-    const { namespace, clock, timeout } = host;
-    const names = new RedisNames(namespace);
+    const { namespace, clock, timeout, digest } = host;
+    const names = new RedisNames(namespace, digest);
     const options: RedisLinkOptions = {
       clock,
       timeout,
@@ -225,7 +225,8 @@ export class RedisTier implements SharedTier {
 /**
  * Views in Redis, with a tier in process in front: any number of instances share what they store and evict.
  *
- * @param options `{ url }` (`redis://user:password@host:6379/0`, `rediss://…`), or `{ client }`: a client, cluster or
+ * @param options `{ url }` (`redis://user:password@host:6379/0`, `rediss://…`, `redis+sentinel://…`,
+ *   `redis+cluster://…`) with `clientOptions`, or `{ client }`: a client, cluster or
  *   sentinel of node-redis 4, 5 or 6, or a store of cache-manager-redis-yet. Of a given client the options are taken, in
  *   connections of our own; it may stay unconnected (but a sentinel of version 5, which can't be duplicated and is read
  *   for where the primary is), and closing it stays with whoever made it.
@@ -237,6 +238,10 @@ export function redis(options: RedisStoreOptions): RedisTier {
   // A text there is likely a URL, with a password in it.
   if (typeof options !== 'object' || options === null)
     throw new CachingConfigError('options', kindOf(options), '{ url } or { client }', 'redis()');
-  checkNames(options, { url: true, client: true, waitForReplicas: true }, 'redis()');
+  checkNames(
+    options,
+    { url: true, client: true, clientOptions: true, sentinelOptions: true, waitForReplicas: true },
+    'redis()',
+  );
   return new RedisTier(options);
 }
