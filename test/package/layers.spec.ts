@@ -48,13 +48,15 @@ const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/observe`,
     may: /^(observe\/.*|cache\/(reasons|clock)|caching\.[\w.]+|duration|@nestjs\/.*|rxjs|node:.*)$/,
-    mayAsTypes: /^cache\/entry$/,
+    mayAsTypes: /^(cache\/entry|stores\/tier-observer)$/,
   },
   { folder: 'apps', may: /^(?!nestjs-caching\/|.*\blibs\/)/ },
 ];
 
 /** Who may import the files of `observe/` beside its events, and the door for users. */
-const COMPOSITION = [`${LIBRARY}/caching.module.ts`, `${LIBRARY}/index.ts`];
+const COMPOSITION = ['module', 'runtime']
+  .map((part) => `${LIBRARY}/caching.${part}.ts`)
+  .concat(`${LIBRARY}/index.ts`);
 
 function target(file: string, { specifier }: ModuleReference): string {
   if (!specifier.startsWith('.')) return specifier;

@@ -19,6 +19,7 @@ import { type HttpPlatform, type ReplyingAdapter, wrapAdapter } from './http/pla
 import { RouteTable } from './http/route-table.js';
 import { ViewServer } from './http/view-server.js';
 import { CacheEvents } from './observe/events.js';
+import { tellDropped, tellTier } from './observe/tell-store.js';
 import { CacheStoreError } from './caching.errors.js';
 import { ALL_VIEWS } from './http/route-tags.js';
 import { EntryValues } from './stores/entry-values.js';
@@ -55,6 +56,7 @@ export class CachingRuntime {
     this.#trouble = new StoreTrouble(clock, this.logger);
     const { store, storeTimeout, coalesceTimeout, onStoreFailure } = options;
     this.store = store === undefined ? this.#memory() : isSharedTier(store) ? this.#tiered(store) : store;
+    if (this.store instanceof MemoryStore) this.store.onDropped = tellDropped(this.events, clock);
     this.cache = new ViewCache({
       store: this.store,
       clock,
@@ -150,10 +152,10 @@ export class CachingRuntime {
   #memory(): MemoryStore {
     const { memory } = this.options;
     // Without room for an entry it still knows what was evicted, which fills in flight are checked against.
-    return new MemoryStore({
-      ...(memory === false ? { maxBytes: 1, maxEntries: 1 } : memory),
-      clock: this.clock,
-    });
+    const options = memory === false ? { maxBytes: 1, maxEntries: 1 } : memory;
+    const store = new MemoryStore({ ...options, clock: this.clock });
+    store.onDropped = tellDropped(this.events, this.clock);
+    return store;
   }
 
   #tiered(tier: SharedTier): TieredStore {
@@ -178,6 +180,7 @@ export class CachingRuntime {
         if (this.events.active)
           this.events.emit({ type: 'storeError', at: this.clock.now(), operation, error });
       },
+      observer: tellTier(this.events, this.clock, tier.name),
     });
   }
 }

@@ -170,11 +170,13 @@ export interface StoreErrorEvent extends Happened {
   readonly error: unknown;
 }
 
-/** `open`: operations of the store fail at once, as it can't be expected to answer. In a cluster, each node has one. */
+/** A circuit breaker of the store: `open`, operations fail at once, as no answer can be expected. */
 export interface BreakerEvent extends Happened {
   readonly type: 'breaker';
   readonly store: string;
   readonly state: 'open' | 'closed';
+  /** How many are open now. A cluster has one for each of its servers. */
+  readonly open: number;
 }
 
 /** What this instance knows of evictions by others. */

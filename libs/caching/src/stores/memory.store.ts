@@ -37,6 +37,12 @@ interface Slot {
 export class MemoryStore implements CacheStore {
   readonly name = 'memory';
   readonly largestBody: number;
+  /**
+   * Told of each entry that could have gone on to be served, had there been room for it.
+   *
+   * @internal
+   */
+  onDropped: ((entry: Entry) => void) | undefined;
   readonly #clock: Clock;
   readonly #log: EvictionLog;
   readonly #slots: LRUCache<string, Slot>;
@@ -68,9 +74,11 @@ export class MemoryStore implements CacheStore {
       max: maxEntries,
       maxSize: maxBytes,
       sizeCalculation: (slot) => sizeOf(slot.entry),
-      dispose: ({ entry }, key) => {
+      dispose: (slot, key, reason) => {
+        const { entry } = slot;
         this.#keys.delete(key);
         this.#variants.remove(entry);
+        if (reason === 'evict') this.#tellDropped(slot);
       },
     });
   }
@@ -134,6 +142,12 @@ export class MemoryStore implements CacheStore {
   close(): void {
     this.#slots.clear();
     this.#sweep = undefined;
+  }
+
+  #tellDropped(slot: Slot): void {
+    const { onDropped } = this;
+    if (onDropped === undefined || slot.entry.expiresAt <= this.#clock.now()) return;
+    if (this.#checkCurrent(slot)) onDropped(slot.entry);
   }
 
   #checkCurrent(slot: Slot): boolean {

@@ -13,6 +13,8 @@ export class Proof {
   /** When the question was asked whose answer proved it. */
   #at = Number.NEGATIVE_INFINITY;
   #doubts = 0;
+  /** The newest of them all, doubted or not. */
+  #newest: number | undefined;
 
   /** @param validity how long it holds, in milliseconds */
   constructor(
@@ -24,6 +26,11 @@ export class Proof {
     const age = this.clock.now() - this.#at;
     // Below zero the clock was set back: since when is not known.
     return age >= 0 && age <= this.validity;
+  }
+
+  /** Milliseconds since it was last known that nothing was missed; nothing where it never was. */
+  get lag(): number | undefined {
+    return this.#newest === undefined ? undefined : Math.max(0, this.clock.now() - this.#newest);
   }
 
   ask(known: StampPosition | undefined): Asked {
@@ -40,6 +47,7 @@ export class Proof {
   prove({ at, doubts }: Asked): boolean {
     if (doubts !== this.#doubts) return false;
     if (!this.holds || at > this.#at) this.#at = at;
+    this.#newest = this.#at;
     return true;
   }
 }

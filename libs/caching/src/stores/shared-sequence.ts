@@ -5,6 +5,7 @@ import { ForeignEpochs } from './foreign-epochs.js';
 import { PendingEvictions } from './pending-evictions.js';
 import { type Asked, Proof } from './proof.js';
 import type { SharedTier } from './shared-tier.js';
+import type { TierObserver } from './tier-observer.js';
 
 /** Syncs in a row that messages about missed evictions may outrun: then whoever wants an entry asks. */
 const MAX_SYNCS = 3;
@@ -21,6 +22,7 @@ export interface SharedSequenceHost {
   /** Others evicted these. */
   readonly onEvicted: (tags: readonly string[]) => void;
   readonly onError: (operation: string, error: unknown) => void;
+  readonly observer: TierObserver | undefined;
 }
 
 /**
@@ -117,6 +119,7 @@ export class SharedSequence {
   }
 
   setHearing(hears: boolean): void {
+    if (hears !== this.#hears) this.#host.observer?.hearing(hears ? 'hears' : 'deaf');
     this.#hears = hears;
     // What was said before is heard by nobody: it is asked for before anything is trusted.
     this.#proof.doubt();
@@ -165,7 +168,7 @@ export class SharedSequence {
 
   /** Once more where a message about something later came meanwhile. */
   async #sync(): Promise<void> {
-    const { tier, everything, onEvicted } = this.#host;
+    const { tier, everything, onEvicted, observer } = this.#host;
     for (let syncs = 0; syncs < MAX_SYNCS; syncs++) {
       const asked = this.ask();
       const suspects = this.#foreign.suspects();
@@ -174,12 +177,14 @@ export class SharedSequence {
       const missed = this.#log.catchUp(delta);
       if (missed === 'everything') onEvicted([everything]);
       else if (missed.length > 0) onEvicted(missed);
+      observer?.synchronized(this.#proof.lag, missed === 'everything' ? 'all' : missed.length);
       if (this.#proof.prove(asked)) return;
     }
   }
 
   /** Until it is known what happened up to `position`, nothing is served unasked. */
   #miss({ epoch }: StampPosition): void {
+    this.#host.observer?.hearing('gap');
     if (epoch !== this.#log.position?.epoch) this.#foreign.suspect(epoch);
     this.#proof.doubt();
     this.#inBackground(() => this.synchronize());

@@ -34,6 +34,11 @@ export interface SharedTierHost {
   onReachable(): void;
   /** Something failed that no caller waits for. */
   onError(operation: string, error: unknown): void;
+  /**
+   * A circuit breaker has opened, so that operations fail at once, or closed again. A tier has as many as it has
+   * servers; whoever doesn't listen to this may leave it out.
+   */
+  onBreaker?(state: 'open' | 'closed'): void;
   /** The store turned out not to guarantee something. Said once for each `open`, for a person to read. */
   onCaveat(caveat: string): void;
 }

@@ -9,6 +9,7 @@ import { RecentFills } from './recent-fills.js';
 import { SharedSequence } from './shared-sequence.js';
 import type { Lease, SharedTier } from './shared-tier.js';
 import type { CacheStore } from './store.js';
+import type { TierObserver } from './tier-observer.js';
 
 /**
  * What a hit in process relies on. `bus`: on what was heard from others, so after an eviction elsewhere it may be
@@ -39,6 +40,7 @@ export interface TieredStoreOptions {
   readonly onError: (operation: string, error: unknown) => void;
   /** The tier turned out not to guarantee something. */
   readonly onCaveat: (caveat: string) => void;
+  readonly observer?: TierObserver;
 }
 
 /**
@@ -58,6 +60,7 @@ export class TieredStore implements CacheStore {
   readonly #shared: SharedSequence;
   readonly #unkept = new RecentFills();
   #position: StampPosition;
+  #openBreakers = 0;
   /** Of entries that were stored or found here, in milliseconds. */
   #longestSeen = 0;
 
@@ -77,6 +80,7 @@ export class TieredStore implements CacheStore {
       everything: options.everything,
       onEvicted: (tags) => local.evict(tags),
       onError: options.onError,
+      observer: options.observer,
     });
     tier.open({
       namespace: options.namespace,
@@ -88,6 +92,10 @@ export class TieredStore implements CacheStore {
       onHearing: (hears) => this.#shared.setHearing(hears),
       onReachable: () => this.#shared.catchUp(),
       onError: options.onError,
+      onBreaker: (state) => {
+        this.#openBreakers += state === 'open' ? 1 : -1;
+        options.observer?.breaker(state, this.#openBreakers);
+      },
       onCaveat: options.onCaveat,
     });
     this.#shared.start();

@@ -132,7 +132,7 @@ export class ClusterLink implements RedisLink {
     const name = nameOf(address);
     const known = this.#nodes.get(name);
     if (known !== undefined) return known;
-    const { clock, timeout, onError } = this.options;
+    const { clock, timeout, onError, onBreaker } = this.options;
     const link = new NodeLink({
       clock,
       timeout,
@@ -145,6 +145,7 @@ export class ClusterLink implements RedisLink {
         if (OTHERS_MAY_SERVE.test(error.message)) this.#topology.refresh();
       },
       onError,
+      onBreaker,
     });
     const node = { address, link };
     this.#nodes.set(name, node);

@@ -33,6 +33,8 @@ export interface NodeLinkHost {
   /** An error reply: it may tell that another server is the primary now. */
   onErrorReply(error: Error): void;
   onError(operation: string, error: unknown): void;
+  /** Told for each change, and of a breaker that was never closed once connecting has failed. */
+  onBreaker?: ((state: 'open' | 'closed') => void) | undefined;
 }
 
 /**
@@ -48,6 +50,7 @@ export class NodeLink {
   #usable: NodeConnection | undefined;
   #late = 0;
   #askedAgain = false;
+  #isToldOpen = false;
   #cancelReplace: () => void = () => undefined;
 
   constructor(private readonly host: NodeLinkHost) {
@@ -73,7 +76,10 @@ export class NodeLink {
       prepare: ping,
       onUp: (connection) => this.#use(connection),
       onDown: () => this.#leave(),
-      onError: (error) => host.onError('connect', error),
+      onError: (error) => {
+        if (this.#usable === undefined) this.#tellBreaker('open');
+        host.onError('connect', error);
+      },
     });
   }
 
@@ -121,6 +127,8 @@ export class NodeLink {
     this.#cancelReplace();
     this.#connection = undefined;
     this.#usable = undefined;
+    // Of a server that is none of ours any more.
+    this.#tellBreaker('closed');
     await this.#kept.close();
   }
 
@@ -134,6 +142,7 @@ export class NodeLink {
     this.#kept.keep();
     this.#late = 0;
     this.#usable = this.#connection;
+    this.#tellBreaker('closed');
     this.host.onReady();
   }
 
@@ -141,7 +150,15 @@ export class NodeLink {
     this.#cancelReplace();
     this.#connection = undefined;
     this.#usable = undefined;
+    this.#tellBreaker('open');
     this.host.onTrouble();
+  }
+
+  #tellBreaker(state: 'open' | 'closed'): void {
+    const isOpen = state === 'open';
+    if (isOpen === this.#isToldOpen) return;
+    this.#isToldOpen = isOpen;
+    this.host.onBreaker?.(state);
   }
 
   /** Opens the breaker. One PING at a time asks whether it can be closed again. */
@@ -149,6 +166,7 @@ export class NodeLink {
     if (this.#usable === undefined) return;
     const connection = this.#usable;
     this.#usable = undefined;
+    this.#tellBreaker('open');
     this.host.onTrouble();
     this.#probe(connection);
   }

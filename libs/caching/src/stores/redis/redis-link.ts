@@ -11,6 +11,8 @@ export interface RedisLinkOptions {
   /** Milliseconds after which a command has failed. */
   readonly timeout: number;
   readonly onError: (operation: string, error: unknown) => void;
+  /** Commands to a server fail at once from now on, or are sent again. */
+  readonly onBreaker?: ((state: 'open' | 'closed') => void) | undefined;
 }
 
 /**

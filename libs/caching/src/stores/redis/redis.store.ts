@@ -91,7 +91,10 @@ export class RedisTier implements SharedTier {
       timeout,
       onError: (operation, error) => host.onError(operation, error),
     };
-    const link = createRedisLink(this.#connection, options);
+    const link = createRedisLink(this.#connection, {
+      ...options,
+      onBreaker: (state) => host.onBreaker?.(state),
+    });
     const replicas =
       this.#waitForReplicas === 0
         ? undefined
