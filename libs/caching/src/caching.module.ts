@@ -16,10 +16,12 @@ import {
   DiscoveryService,
   HttpAdapterHost,
   MetadataScanner,
+  ModulesContainer,
 } from '@nestjs/core';
 import { type Clock, systemClock } from './cache/clock.js';
 import { CacheContext } from './cache-context.js';
 import { CacheEvictionService } from './cache-eviction.service.js';
+import { CacheInspector } from './cache-inspector.service.js';
 import { CachingConfigError } from './caching.errors.js';
 import { CACHE_CLOCK, type CachingModuleExtras, type CachingModuleOptions } from './caching.options.js';
 import { checkObject, resolveOptions } from './resolve-options.js';
@@ -102,8 +104,20 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
       inject: [CachingRuntime],
       useFactory: (runtime: CachingRuntime) =>
         new CacheEvictionService({
-          evict: (tags) => runtime.cache.evict(tags),
+          evict: (tags) => runtime.evict(tags, { via: 'service' }),
           routes: () => runtime.routes,
+        }),
+    },
+    {
+      provide: CacheInspector,
+      inject: [CachingRuntime],
+      useFactory: (runtime: CachingRuntime) =>
+        new CacheInspector({
+          explainer: () => runtime.explainer,
+          each: runtime.store.each?.bind(runtime.store),
+          routes: () => runtime.routes,
+          evictions: (limit) => runtime.history.evictions(limit),
+          now: () => runtime.clock.now(),
         }),
     },
     {
@@ -112,7 +126,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
       useFactory: (runtime: CachingRuntime) => runtime.events,
     },
   ],
-  exports: [CacheContext as never, CacheEvictionService, CacheEvents],
+  exports: [CacheContext as never, CacheEvictionService, CacheEvents, CacheInspector],
 })
 export class CachingModule
   extends ConfigurableModuleClass
@@ -122,10 +136,11 @@ export class CachingModule
 
   constructor(
     @Inject(CachingRuntime) private readonly runtime: CachingRuntime,
-    @Inject(ApplicationConfig) application: ApplicationConfig,
+    @Inject(ApplicationConfig) private readonly application: ApplicationConfig,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {
     super();
     this.#isFirst = !application.getGlobalInterceptors().includes(runtime.interceptor);
@@ -155,7 +170,9 @@ export class CachingModule
 
   onModuleInit(): void {
     if (!this.#isFirst) return;
-    this.runtime.start(this.discovery, this.scanner);
+    const { application, modules } = this;
+    const { applicationId } = modules;
+    this.runtime.start(this.discovery, this.scanner, { application, applicationId });
     warnOfNeighbours(this.discovery, this.scanner, (message) => this.runtime.logger.warn(message));
   }
 

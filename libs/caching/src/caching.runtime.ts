@@ -3,9 +3,11 @@ import { Logger, type Type } from '@nestjs/common';
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { Cache } from 'cache-manager';
 import type { Clock } from './cache/clock.js';
+import { type EvictionSource, History } from './cache/history.js';
+import type { MaybePromise } from './cache/maybe-promise.js';
 import { StoreGuard } from './cache/guard.js';
 import { StoreTrouble } from './cache/store-trouble.js';
-import { ViewCache } from './cache/view-cache.js';
+import { type Eviction, ViewCache } from './cache/view-cache.js';
 import type { ResolvedOptions } from './caching.options.js';
 import { createCacheManager } from './cache-values.js';
 import { contextDecoratorFactory } from './cache-context.js';
@@ -13,6 +15,8 @@ import { BackgroundWork } from './cache/background-work.js';
 import { Redispatcher } from './http/background/redispatch.js';
 import { BypassWarnings } from './http/bypass-warnings.js';
 import { CacheEvictor } from './http/cache-evictor.js';
+import { Explainer } from './http/explainer.js';
+import { RouteMatcher, type RoutePathSources } from './http/route-matcher.js';
 import { ExpressPlatform } from './http/platform/express-platform.js';
 import { type FastifyInstance, FastifyPlatform } from './http/platform/fastify-platform.js';
 import { type HttpPlatform, type ReplyingAdapter, wrapAdapter } from './http/platform/platform.js';
@@ -29,6 +33,9 @@ import type { CacheStore } from './stores/store.js';
 import { TieredStore } from './stores/tiered.store.js';
 import { type InterceptorParts, ViewCacheInterceptor } from './view-cache.interceptor.js';
 
+/** What of Nest's own the full paths of routes are made of. */
+export type RouteApplication = Pick<RoutePathSources, 'application' | 'applicationId'>;
+
 /**
  * Everything the module builds, once per application however often it is imported: two caches would evict from one
  * and serve from the other.
@@ -37,6 +44,9 @@ export class CachingRuntime {
   readonly logger = new Logger('CachingModule');
   readonly events: CacheEvents;
   readonly #trouble: StoreTrouble;
+  /** What happened lately, for explanations. */
+  readonly history: History;
+  #explainer: Explainer | undefined;
   readonly store: CacheStore;
   readonly cache: ViewCache;
   /** Runs requests of our own through the application. */
@@ -54,6 +64,7 @@ export class CachingRuntime {
   ) {
     this.events = new CacheEvents((error) => this.logger.error(error), clock);
     this.#trouble = new StoreTrouble(clock, this.logger);
+    this.history = new History(clock);
     const { store, storeTimeout, coalesceTimeout, onStoreFailure } = options;
     this.store = store === undefined ? this.#memory() : isSharedTier(store) ? this.#tiered(store) : store;
     if (this.store instanceof MemoryStore) this.store.onDropped = tellDropped(this.events, clock);
@@ -65,6 +76,7 @@ export class CachingRuntime {
       coalesceTimeout,
       onStoreFailure,
       trouble: this.#trouble,
+      onFilled: (key, outcome) => this.history.filled(key, outcome),
     });
     this.background = new Redispatcher({
       server: () => this.#adapter?.getHttpServer() as Server | undefined,
@@ -88,6 +100,16 @@ export class CachingRuntime {
     return this.#routes;
   }
 
+  get explainer(): Explainer | undefined {
+    return this.#explainer;
+  }
+
+  /** Ends everything that carries one of `tags`; remembers who did. */
+  evict(tags: readonly string[], by: EvictionSource): MaybePromise<Eviction> {
+    this.history.evicted(tags, by);
+    return this.cache.evict(tags);
+  }
+
   /** As soon as Nest has an HTTP adapter: hooks of ours must come before the application's own. */
   useAdapter(adapter: ReplyingAdapter): void {
     this.#adapter = adapter;
@@ -105,7 +127,7 @@ export class CachingRuntime {
   }
 
   /** Once all modules are there: finds the routes. */
-  start(discovery: DiscoveryService, scanner: MetadataScanner): void {
+  start(discovery: DiscoveryService, scanner: MetadataScanner, application: RouteApplication): void {
     const { options, logger } = this;
     this.#routes = RouteTable.build({
       controllers: discovery.getControllers(),
@@ -116,6 +138,20 @@ export class CachingRuntime {
       warn: (message) => logger.warn(message),
     });
     if (this.#platform === undefined) return;
+    this.#explainer = new Explainer({
+      routes: new RouteMatcher({
+        ...application,
+        controllers: discovery.getControllers(),
+        methodsOf: (controller) => scanner.getAllMethodNames(controller.prototype as object),
+        routes: this.#routes,
+        platform: this.#platform.name,
+      }),
+      cache: this.cache,
+      stampOf: (tag) => this.store.stampOf?.(tag),
+      history: this.history,
+      options,
+      clock: this.clock,
+    });
     const warnings = new BypassWarnings((message) => logger.warn(message));
     this.#parts = {
       routes: this.#routes,
@@ -132,7 +168,7 @@ export class CachingRuntime {
             this.background,
           ),
       evictor: new CacheEvictor(
-        (tags) => this.cache.evict(tags),
+        (tags, by) => this.evict(tags, by),
         (controller, method) =>
           this.#routes.named(controller, method)?.site.name ?? `${controller.name}.${method}`,
         this.#routes.cachedPaths,
@@ -173,6 +209,7 @@ export class CachingRuntime {
       longestLife: () => Math.max(ttl, this.#routes.longestLife),
       maxEntryBytes: () => Math.max(maxEntryBytes, this.#routes.largestEntry),
       everything: ALL_VIEWS,
+      onHeard: (tags) => this.history.evicted(tags, { via: 'elsewhere' }),
       onCaveat: (caveat) => this.logger.warn(caveat),
       onError: (operation, cause) => {
         const error = CacheStoreError.from(operation, cause);

@@ -1,5 +1,6 @@
 export { CacheContext } from './cache-context.js';
 export { CacheEvictionService, type EvictionReceipt } from './cache-eviction.service.js';
+export { CacheInspector, type FoundEntries, type FoundEntry } from './cache-inspector.service.js';
 export {
   CacheCallbackError,
   CacheStoreError,
@@ -31,6 +32,9 @@ export { CachingConfig, type CachingEnvOptions } from './config/caching-config.j
 export type { Duration } from './duration.js';
 export { isCacheRefresh } from './http/background/dispatch.js';
 export type { EnvironmentSource } from './config/environment.js';
+export type { ExplainedEntry, ExplainedTag, ExplainRequest, Explanation } from './http/explanation.js';
+export type { KeyPart } from './http/key-builder.js';
+export type { PolicyField } from './http/policy-origin.js';
 export type { RequestDescription } from './http/request-description.js';
 export { type BodyKeyOptions, formBody, jsonBody } from './http/body-strategy.js';
 export {
@@ -49,6 +53,7 @@ export type { FrameworkRequest, RequestView } from './http/request-view.js';
 export type { HeaderBag } from './http/header-diff.js';
 export type { FreshnessMode } from './http/semantics/freshness.js';
 export type { Clock } from './cache/clock.js';
+export type { EvictionSource, PastEviction, PastFill } from './cache/history.js';
 export type { Entry, EntryLife, HeaderField, StoredResponse } from './cache/entry.js';
 export type { MaybePromise } from './cache/maybe-promise.js';
 export type { StampPosition } from './cache/stamps.js';

@@ -1,8 +1,8 @@
 import type { RequestTrace } from '../observe/request-trace.js';
 import type { Entry, EntryLife, StoredResponse } from './entry.js';
 import type { MaybePromise } from './maybe-promise.js';
-import type { SkipReason } from './reasons.js';
 import type { Flight, FlightResult } from './single-flight.js';
+import type { SkipReason } from './reasons.js';
 import type { StampPosition } from './stamps.js';
 
 /** For how long after an error all instances run their own handlers for its key, in milliseconds. */
@@ -24,6 +24,7 @@ export interface FillHost {
   now(): number;
   /** Milliseconds of a clock for durations. */
   elapsed(): number;
+  skipped?(reason: SkipReason): void;
   release(lease: string, uncacheableFor?: number): void;
   notCacheable(lease: string | undefined): void;
 }
@@ -175,6 +176,7 @@ export class Fill {
     const lease = this.#takeLease();
     if (lease !== undefined) this.host.release(lease);
     this.flight?.settle(result);
+    if (this.skipped !== undefined) this.host.skipped?.(this.skipped);
     this.onEnd?.({ result, kept, reason: this.skipped });
   }
 

@@ -76,6 +76,11 @@ export class EvictionLog {
     return this.#stamps.size;
   }
 
+  /** When in the sequence a tag was last evicted; nothing where that is not known, or never was. */
+  stampOf(tag: string): number | undefined {
+    return this.#stamps.get(tag)?.n;
+  }
+
   /** Whether nothing that `tags` name was evicted after `start`. */
   isCurrent(start: StampPosition, tags: Iterable<string>): boolean {
     if (start === this.#position) return true;

@@ -11,6 +11,7 @@ import { FillLease } from './fill-lease.js';
 import { HIT_FOR_MISS_LIFE, HitForMiss } from './hit-for-miss.js';
 import { chain, isPromiseLike, type MaybePromise } from './maybe-promise.js';
 import { type FlightOutcome, SingleFlight } from './single-flight.js';
+import type { SkipReason } from './reasons.js';
 import type { StampPosition } from './stamps.js';
 
 /** How many requests may wait for one fill; the rest run their own handler. */
@@ -38,6 +39,8 @@ export interface ViewCacheOptions {
   /** Milliseconds after a fill's start at which its waiters stop waiting. */
   readonly coalesceTimeout: number;
   readonly maxWaiters?: number;
+  /** Told what became of each fill: stored, or why not. */
+  readonly onFilled?: (key: string, outcome: 'stored' | SkipReason) => void;
   /** Told when the store fails and when it answers again. */
   readonly trouble?: StoreTrouble;
   /** What the caller of an eviction gets that the store will do again: its word, or the error. Default the error. */
@@ -68,6 +71,7 @@ export class ViewCache {
   readonly #leases: FillLease;
   readonly #background = new BackgroundWork();
   readonly #storeTimeout: number;
+  readonly #onFilled: ViewCacheOptions['onFilled'];
   #fills = 0;
 
   constructor({
@@ -79,7 +83,9 @@ export class ViewCache {
     maxWaiters = MAX_WAITERS,
     onStoreFailure = 'throw',
     trouble,
+    onFilled,
   }: ViewCacheOptions) {
+    this.#onFilled = onFilled;
     this.#store = store;
     this.#queues = onStoreFailure === 'queue' && store.replaysEvictions === true;
     this.#clock = clock;
@@ -240,6 +246,7 @@ export class ViewCache {
       save: (entry, lease, trace) => this.#save(entry, lease, trace ?? this.#events.begin(view.route)),
       now: () => this.#clock.now(),
       elapsed: () => elapsed(this.#clock),
+      skipped: (reason) => this.#onFilled?.(view.key, reason),
       release: (lease, uncacheableFor) => this.#leases.release(view.key, lease, uncacheableFor),
       notCacheable: (lease) => {
         this.#hitForMiss.add(view.key);
@@ -261,6 +268,7 @@ export class ViewCache {
       // Not before: whoever has the lease next looks for the entry.
       if (lease !== undefined) this.#leases.release(entry.key, lease);
       if (isKept) trace?.stored(entry, since);
+      if (isKept) this.#onFilled?.(entry.key, 'stored');
       return isKept;
     });
     this.#background.add(told);

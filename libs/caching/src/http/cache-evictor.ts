@@ -1,5 +1,6 @@
 import { type CallHandler, Logger, StreamableFile, type Type } from '@nestjs/common';
 import { concat, defer, EMPTY, from, ignoreElements, type Observable, tap } from 'rxjs';
+import type { EvictionSource } from '../cache/history.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import { CacheStoreError } from '../caching.errors.js';
 import type { CachedPaths } from './cached-paths.js';
@@ -32,7 +33,7 @@ export class CacheEvictor {
   readonly #logger = new Logger('CachingModule');
 
   constructor(
-    private readonly evict: (tags: readonly string[]) => MaybePromise<unknown>,
+    private readonly evict: (tags: readonly string[], by: EvictionSource) => MaybePromise<unknown>,
     private readonly nameOf: (controller: Type, method: string) => string,
     private readonly cachedPaths: CachedPaths,
   ) {}
@@ -87,7 +88,8 @@ export class CacheEvictor {
         const tags = given === undefined ? [] : [...new Set([...given, ...own()])];
         if (tags.length === 0) return undefined;
         // The write has succeeded: that the store could not be told is an event, not the request's failure.
-        return ignoringStore(() => this.evict(tags));
+        const via = given === undefined || given.length === 0 ? 'auto-evict' : 'decorator';
+        return ignoringStore(() => this.evict(tags, { via, route: writing.site.name }));
       });
     };
   }

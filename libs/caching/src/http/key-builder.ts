@@ -5,6 +5,7 @@ import type { ViewKey } from '../cache/fill.js';
 import { flatText } from './flat-text.js';
 import {
   component,
+  componentsOf,
   custom,
   type KeyBypass,
   type KeyStrategy,
@@ -35,6 +36,13 @@ export interface KeyBuilderOptions {
   readonly strategies: readonly KeyStrategy[];
 }
 
+/** One part of a key. */
+export interface KeyPart {
+  /** `path`, `principal`, or the strategy as it is written, e.g. `query()`. */
+  readonly name: string;
+  readonly value: string;
+}
+
 /**
  * Makes the key of a request for one route: method, route, path, what its strategies say, and the principal.
  * Every component stands behind its length, so no two different lists of components make one text.
@@ -47,6 +55,7 @@ export class KeyBuilder {
   readonly #byUrl: readonly NamedKeyStrategy[];
   readonly #byRequest: readonly NamedKeyStrategy[];
   readonly #byHeader: readonly NamedKeyStrategy[];
+  readonly #fixed: readonly KeyPart[];
   readonly #memo = new RecentMap<string>(MEMO_SIZE);
   /** The part that was made last and is not remembered: most URLs that miss never come again. */
   #made: { readonly url: string; readonly part: string } | undefined;
@@ -68,6 +77,13 @@ export class KeyBuilder {
     const named = strategies.map((strategy) =>
       typeof strategy === 'function' ? custom(strategy) : strategy,
     );
+    this.#fixed = [
+      { name: 'version', value: version },
+      ...rules.map((value) => ({ name: 'rules', value })),
+      { name: 'method', value: method },
+      { name: 'route', value: route },
+      { name: 'scope', value: scoped ? 'scoped' : 'public' },
+    ];
     this.#byUrl = named.filter(({ source }) => source === 'url');
     this.#byRequest = named.filter(({ source }) => source === 'other');
     this.#byHeader = named.filter(({ source }) => source === 'header');
@@ -89,6 +105,32 @@ export class KeyBuilder {
         return { route: this.#route, key: this.#text(base + scope + own + byHeader), variantOf: url };
       });
     });
+  }
+
+  /** What the key of a request is made of, for people. Of a body, only how long its text is. */
+  async describe(request: RequestView, principal: string | undefined): Promise<KeyPart[]> {
+    const strategies = [...this.#byUrl, ...this.#byRequest, ...this.#byHeader];
+    const own = strategies.map(async (strategy): Promise<KeyPart> => {
+      const { name, covers } = strategy;
+      const part = (await strategy.part(request)) as string | number | bigint | boolean | KeyBypass;
+      if (typeof part === 'object') return { name, value: 'none' };
+      const value = String(part);
+      return { name, value: covers.body ? `${value.length} characters` : value };
+    });
+    return [
+      ...this.#fixed,
+      { name: 'path', value: splitTarget(request.url).path },
+      ...(this.#scoped ? [{ name: 'principal', value: principal?.slice(1) ?? 'nobody' }] : []),
+      ...(await Promise.all(own)),
+    ];
+  }
+
+  /** The path of a key of this route, and what its strategies took from the URL; nothing of one that is a digest. */
+  read(key: string): { readonly path: string; readonly fromUrl: readonly string[] } | undefined {
+    const start = `${this.#namespace}:view:${this.#prefix}`;
+    if (!key.startsWith(start)) return undefined;
+    const [path, ...fromUrl] = componentsOf(key.slice(start.length), 1 + this.#byUrl.length);
+    return path === undefined ? undefined : { path, fromUrl };
   }
 
   /** The part that depends on the target only, remembered by its raw text. */

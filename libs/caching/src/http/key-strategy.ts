@@ -172,6 +172,20 @@ export function component(text: string): string {
   return `${text.length}:${text}`;
 }
 
+/** The first `count` components of a text that is made of them. */
+export function componentsOf(text: string, count: number): string[] {
+  const found: string[] = [];
+  let at = 0;
+  while (found.length < count) {
+    const mark = text.indexOf(':', at);
+    if (mark === -1) break;
+    const end = mark + 1 + Number(text.slice(at, mark));
+    found.push(text.slice(mark + 1, end));
+    at = end;
+  }
+  return found;
+}
+
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

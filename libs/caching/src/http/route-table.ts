@@ -66,6 +66,11 @@ export class RouteTable {
     return this.#routes.get(controller)?.get(handler);
   }
 
+  /** All handlers. */
+  *all(): Iterable<RoutePolicy> {
+    for (const policies of this.#routes.values()) yield* policies.values();
+  }
+
   /** The policy of a handler by its method's name. */
   named(controller: Type, method: string): RoutePolicy | undefined {
     return this.find(controller, (controller.prototype as Record<string, unknown>)[method]);

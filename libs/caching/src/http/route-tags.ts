@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Fill } from '../cache/fill.js';
 import { flatText } from './flat-text.js';
-import { component } from './key-strategy.js';
+import { component, componentsOf } from './key-strategy.js';
 import { RecentMap } from './recent-map.js';
 import { splitTarget } from './request-view.js';
 
@@ -113,4 +113,21 @@ function decode(path: string): string {
       throw error;
     }
   });
+}
+
+const KINDS = { t: 'tag', r: 'route', p: 'path', x: 'prefix' } as const;
+
+/** A tag as it is stored, for people. Of a long one only its digest is known. */
+export function readTag(tag: string): {
+  readonly kind: (typeof KINDS)[keyof typeof KINDS] | 'all' | 'key';
+  readonly name: string;
+} {
+  if (tag === ALL_VIEWS) return { kind: 'all', name: 'everything' };
+  const kind = tag[1] === ':' ? KINDS[tag[0] as keyof typeof KINDS] : undefined;
+  if (kind === undefined) return { kind: 'key', name: 'this key' };
+  const name = tag.slice(2);
+  if (kind === 'path' || kind === 'prefix') return { kind, name: name.toLowerCase() || '/' };
+  if (kind !== 'route') return { kind, name };
+  const [route = name, params] = name.split('?', 2);
+  return { kind, name: params === undefined ? route : `${route}(${componentsOf(params, 64).join(' ')})` };
 }

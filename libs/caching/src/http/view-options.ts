@@ -6,7 +6,8 @@ import { checkPolicy } from '../resolve-options.js';
 import { FIELD_NAMES_RULE, isFieldName } from './key-options.js';
 import { checkTags } from './tag-options.js';
 
-const VIEW_FIELDS: Readonly<Record<keyof CacheViewOptions, true>> = {
+/** All that `@CacheView` takes. */
+export const VIEW_FIELDS: Readonly<Record<keyof CacheViewOptions, true>> = {
   ttl: true,
   key: true,
   vary: true,

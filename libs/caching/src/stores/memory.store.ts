@@ -133,6 +133,19 @@ export class MemoryStore implements CacheStore {
     return this.#log.isCurrent(start, tags);
   }
 
+  stampOf(tag: string): number | undefined {
+    return this.#log.stampOf(tag);
+  }
+
+  each(visit: (entry: Entry) => boolean): void {
+    const now = this.#clock.now();
+    for (const key of this.#keys) {
+      const slot = this.#slots.peek(key);
+      if (slot === undefined || slot.entry.expiresAt <= now || !this.#checkCurrent(slot)) continue;
+      if (!visit(slot.entry)) return;
+    }
+  }
+
   evict(tags: readonly string[]): StampPosition {
     const position = this.#log.evict(tags);
     if (this.#keys.size > 0) this.#requestSweep();

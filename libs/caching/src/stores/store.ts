@@ -35,6 +35,10 @@ export interface CacheStore {
   isCurrent(start: StampPosition, tags: Iterable<string>): boolean;
   /** Where the sequence stands, as far as this process knows. Never waits. */
   readonly position: StampPosition;
+  /** When in the sequence a tag was last evicted, as far as this process knows; for explanations. */
+  stampOf?(tag: string): number | undefined;
+  /** Calls `visit` with the entries in this process, newest last, until it returns false; for explanations. */
+  each?(visit: (entry: Entry) => boolean): void;
   /**
    * An eviction that failed was applied in this process all the same and is done again until it succeeds. Default:
    * false, it is the caller's to repeat.

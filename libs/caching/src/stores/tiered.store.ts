@@ -38,6 +38,8 @@ export interface TieredStoreOptions {
   /** A tag that every entry carries. */
   readonly everything: string;
   readonly onError: (operation: string, error: unknown) => void;
+  /** Others evicted these. */
+  readonly onHeard?: (tags: readonly string[]) => void;
   /** The tier turned out not to guarantee something. */
   readonly onCaveat: (caveat: string) => void;
   readonly observer?: TierObserver;
@@ -78,7 +80,10 @@ export class TieredStore implements CacheStore {
       heartbeat: options.heartbeat,
       timeout: options.timeout,
       everything: options.everything,
-      onEvicted: (tags) => local.evict(tags),
+      onEvicted: (tags) => {
+        local.evict(tags);
+        options.onHeard?.(tags);
+      },
       onError: options.onError,
       observer: options.observer,
     });
@@ -152,6 +157,19 @@ export class TieredStore implements CacheStore {
 
   isCurrent(start: StampPosition, tags: Iterable<string>): boolean {
     return this.#local.isCurrent(start, tags);
+  }
+
+  stampOf(tag: string): number | undefined {
+    return this.#local.stampOf(tag);
+  }
+
+  each(visit: (entry: Entry) => boolean): void {
+    this.#local.each(visit);
+  }
+
+  /** What is held in process. */
+  get local(): Pick<MemoryStore, 'entries' | 'bytes'> {
+    return this.#local;
   }
 
   async lease(key: string, token: string, life: number): Promise<Lease> {
