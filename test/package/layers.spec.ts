@@ -33,7 +33,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: `${LIBRARY}/stores/redis`,
-    may: /^(stores\/(redis\/[^/]+|shared-tier|digest|kind-of)|cache\/(clock|shared-log|stamps)|caching\.errors|check-names|@redis\/client|cluster-key-slot|node:(crypto|module|net|tls))$/,
+    may: /^(stores\/(redis\/[^/]+|shared-tier|digest|kind-of)|cache\/(clock|shared-log|stamps)|caching\.errors|check-names|recent-map|@redis\/client|cluster-key-slot|node:(crypto|module|net|tls))$/,
   },
   {
     folder: `${LIBRARY}/testing`,

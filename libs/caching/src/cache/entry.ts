@@ -40,7 +40,7 @@ export interface EntryLife {
 export interface Entry {
   readonly key: string;
   /** The key without the header values in it, where there are any: variants of one URL are capped together. */
-  readonly variantOf?: string;
+  readonly variantOf?: string | undefined;
   readonly response: StoredResponse;
   /** Everything whose eviction ends this entry, its own key included. */
   readonly tags: readonly string[];
@@ -53,9 +53,9 @@ export interface Entry {
   /** When the store forgets it. */
   readonly expiresAt: number;
   /** Where it is not there: new when it was stored, and fresh until the store forgets it. */
-  readonly freshness?: EntryLife;
+  readonly freshness?: EntryLife | undefined;
   /** What its handler took, in whole microseconds: a small number, which takes no memory of its own. */
-  readonly handlerTime?: number;
+  readonly handlerTime?: number | undefined;
   /** Where a look-up has found it; not kept with it. Default: in this process. */
   readonly tier?: 'shared';
 }

@@ -1,6 +1,7 @@
 import type { CacheEvents } from '../observe/events.js';
 import { CacheStoreError } from '../caching.errors.js';
 import type { Clock } from './clock.js';
+import { SharedTimer } from './shared-timer.js';
 import type { StoreTrouble } from './store-trouble.js';
 import { isPromiseLike, type MaybePromise } from './maybe-promise.js';
 
@@ -9,12 +10,16 @@ import { isPromiseLike, type MaybePromise } from './maybe-promise.js';
  * there is a result or a `CacheStoreError`, and each failure is told once, as an event.
  */
 export class StoreGuard {
+  readonly #deadlines: SharedTimer;
+
   constructor(
     private readonly clock: Clock,
     private readonly events: CacheEvents,
     private readonly timeout: number,
     private readonly trouble?: StoreTrouble,
-  ) {}
+  ) {
+    this.#deadlines = new SharedTimer(clock, timeout);
+  }
 
   /**
    * Runs `operation`; on failure returns `fallback` instead. In process and without error it costs a call.
@@ -25,7 +30,7 @@ export class StoreGuard {
     if (spent > 0 && spent >= this.timeout) return fallback();
     try {
       const result = operation();
-      return isPromiseLike(result) ? this.#deadline(name, result, spent).catch(fallback) : result;
+      return isPromiseLike(result) ? this.#deadline(name, result, spent, fallback) : result;
     } catch (error) {
       this.#report(name, error);
       return fallback();
@@ -42,13 +47,18 @@ export class StoreGuard {
     }
   }
 
-  #deadline<T>(name: string, pending: PromiseLike<T>, spent = 0): Promise<T> {
+  /** @param fallback in place of the error */
+  #deadline<T>(name: string, pending: PromiseLike<T>, spent = 0, fallback?: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let isOver = false;
-      const cancel = this.clock.after(this.timeout - spent, () => {
+      const fail = (cause: unknown): void => {
         isOver = true;
-        reject(this.#report(name, new Error(`no answer within ${this.timeout} ms`)));
-      });
+        const error = this.#report(name, cause);
+        if (fallback === undefined) reject(error);
+        else resolve(fallback());
+      };
+      const late = (): void => fail(new Error(`no answer within ${this.timeout} ms`));
+      const cancel = this.#after(this.timeout - spent, late);
       pending.then(
         (value) => {
           cancel();
@@ -59,10 +69,17 @@ export class StoreGuard {
           // Its failure was told when it did not answer in time.
           if (isOver) return;
           cancel();
-          reject(this.#report(name, error));
+          fail(error);
         },
       );
     });
+  }
+
+  /** Most wait for all of the time-out, from now: one timer is enough for those that begin at about the same time. */
+  #after(delay: number, task: () => void): () => void {
+    if (delay !== this.timeout) return this.clock.after(delay, task);
+    const window = this.#deadlines.add(task);
+    return () => void window.delete(task);
   }
 
   #report(operation: string, cause: unknown): CacheStoreError {

@@ -11,7 +11,7 @@ import {
   type KeyStrategy,
   type NamedKeyStrategy,
 } from './key-strategy.js';
-import { RecentMap } from './recent-map.js';
+import { RecentMap } from '../recent-map.js';
 import { type RequestView, splitTarget } from './request-view.js';
 
 /** Keys longer than this are hashed. */

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '../cache/clock.js';
 import type { Entry } from '../cache/entry.js';
 import { freshFor } from './hit-fields.js';
-import { RecentMap } from './recent-map.js';
+import { RecentMap } from '../recent-map.js';
 import { currentAge } from './semantics/age.js';
 import {
   decideRequest,

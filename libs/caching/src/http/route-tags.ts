@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Fill } from '../cache/fill.js';
+import { RecentMap } from '../recent-map.js';
 import { flatText } from './flat-text.js';
 import { component, componentsOf } from './key-strategy.js';
-import { RecentMap } from './recent-map.js';
 import { splitTarget } from './request-view.js';
 
 /** Carried by every view: what `all()` evicts. */

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { CachingConfigError } from '../caching.errors.js';
 import { type Clock, systemClock } from '../cache/clock.js';
-import { type Entry, sizeOf } from '../cache/entry.js';
+import { type Entry, type EntryLife, sizeOf, type StoredResponse } from '../cache/entry.js';
 import { EvictionLog, type StampPosition } from '../cache/stamps.js';
 import { VariantIndex } from '../cache/variants.js';
 import type { CacheStore } from './store.js';
@@ -22,10 +22,47 @@ const SWEEP_SLICE = 100;
 /** After a walk, rest for nine times what it took, and a second at least: freeing takes a tenth of a core at most. */
 const SWEEP_REST = { factor: 9, atLeast: 1_000 };
 
-/** A stored entry and the last position at which it was found current: most hits then compare one reference. */
-interface Slot {
-  readonly entry: Entry;
-  checkedAt: StampPosition;
+/** Every field of an entry that is kept with it, so that none is forgotten below. */
+type Held = { readonly [P in Exclude<keyof Entry, 'tier'>]-?: Entry[P] | undefined };
+
+/**
+ * An entry as it is held, with the last position at which it was found current: most hits then compare one reference.
+ * One object, all of one shape, as among a million entries each object more to look into is a wait for memory.
+ */
+class HeldEntry implements Held {
+  readonly key: string;
+  readonly variantOf: string | undefined;
+  readonly response: StoredResponse;
+  readonly tags: readonly string[];
+  readonly start: StampPosition;
+  readonly order: number;
+  readonly storedAt: number;
+  readonly expiresAt: number;
+  readonly freshness: EntryLife | undefined;
+  readonly handlerTime: number | undefined;
+  #checkedAt: StampPosition;
+
+  constructor(entry: Entry, checkedAt: StampPosition) {
+    this.key = entry.key;
+    this.variantOf = entry.variantOf;
+    this.response = entry.response;
+    this.tags = entry.tags;
+    this.start = entry.start;
+    this.order = entry.order;
+    this.storedAt = entry.storedAt;
+    this.expiresAt = entry.expiresAt;
+    this.freshness = entry.freshness;
+    this.handlerTime = entry.handlerTime;
+    this.#checkedAt = checkedAt;
+  }
+
+  isCurrent(log: EvictionLog): boolean {
+    const { position } = log;
+    if (this.#checkedAt === position) return true;
+    if (!log.isCurrent(this.start, this.tags)) return false;
+    this.#checkedAt = position;
+    return true;
+  }
 }
 
 /**
@@ -45,9 +82,9 @@ export class MemoryStore implements CacheStore {
   onDropped: ((entry: Entry) => void) | undefined;
   readonly #clock: Clock;
   readonly #log: EvictionLog;
-  readonly #slots: LRUCache<string, Slot>;
+  readonly #entries: LRUCache<string, HeldEntry>;
   /**
-   * Their keys in the order they came: a set can be walked in slices while it changes, the LRU can't. Not the slots,
+   * Their keys in the order they came: a set can be walked in slices while it changes, the LRU can't. Not the entries,
    * as V8 keeps a set's outgrown tables, and all they refer to, until its next full collection.
    */
   readonly #keys = new Set<string>();
@@ -70,15 +107,14 @@ export class MemoryStore implements CacheStore {
     // What is left is for headers, tags and the rest of an entry.
     this.largestBody = Math.floor(maxBytes * 0.9);
     this.#log = new EvictionLog({ clock });
-    this.#slots = new LRUCache({
+    this.#entries = new LRUCache({
       max: maxEntries,
       maxSize: maxBytes,
-      sizeCalculation: (slot) => sizeOf(slot.entry),
-      dispose: (slot, key, reason) => {
-        const { entry } = slot;
+      sizeCalculation: (entry) => sizeOf(entry),
+      dispose: (entry, key, reason) => {
         this.#keys.delete(key);
         this.#variants.remove(entry);
-        if (reason === 'evict') this.#tellDropped(slot);
+        if (reason === 'evict') this.#tellDropped(entry);
       },
     });
   }
@@ -89,22 +125,21 @@ export class MemoryStore implements CacheStore {
 
   /** How many entries are held, evicted ones that are not freed yet included. */
   get entries(): number {
-    return this.#slots.size;
+    return this.#entries.size;
   }
 
   /** Bytes held, as `maxBytes` counts them. */
   get bytes(): number {
-    return this.#slots.calculatedSize;
+    return this.#entries.calculatedSize;
   }
 
   lookup(key: string): Entry | StampPosition {
-    const slot = this.#slots.get(key);
-    if (slot === undefined) return this.#log.position;
-    const { entry } = slot;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return this.#log.position;
     const now = this.#clock.now();
     // An entry from the future was stored under another clock: how old it is can't be known.
-    if (entry.expiresAt <= now || entry.storedAt > now || !this.#checkCurrent(slot)) {
-      this.#slots.delete(key);
+    if (entry.expiresAt <= now || entry.storedAt > now || !entry.isCurrent(this.#log)) {
+      this.#entries.delete(key);
       return this.#log.position;
     }
     return entry;
@@ -113,20 +148,19 @@ export class MemoryStore implements CacheStore {
   set(entry: Entry): boolean {
     if (entry.expiresAt <= this.#clock.now() || !this.#log.isCurrent(entry.start, entry.tags)) return false;
     this.#log.expectLife(entry.expiresAt - entry.storedAt);
-    const present = this.#slots.peek(entry.key);
-    if (present !== undefined && present.entry.order > entry.order && this.#checkCurrent(present))
-      return false;
-    this.#slots.set(entry.key, { entry, checkedAt: this.#log.position });
+    const present = this.#entries.peek(entry.key);
+    if (present !== undefined && present.order > entry.order && present.isCurrent(this.#log)) return false;
+    this.#entries.set(entry.key, new HeldEntry(entry, this.#log.position));
     // An entry above `maxBytes` is refused by the LRU without a word.
-    if (!this.#slots.has(entry.key)) return false;
+    if (!this.#entries.has(entry.key)) return false;
     this.#keys.add(entry.key);
     const displaced = this.#variants.add(entry);
-    if (displaced !== undefined) this.#slots.delete(displaced);
+    if (displaced !== undefined) this.#entries.delete(displaced);
     return true;
   }
 
   delete(key: string): void {
-    this.#slots.delete(key);
+    this.#entries.delete(key);
   }
 
   isCurrent(start: StampPosition, tags: Iterable<string>): boolean {
@@ -140,9 +174,9 @@ export class MemoryStore implements CacheStore {
   each(visit: (entry: Entry) => boolean): void {
     const now = this.#clock.now();
     for (const key of this.#keys) {
-      const slot = this.#slots.peek(key);
-      if (slot === undefined || slot.entry.expiresAt <= now || !this.#checkCurrent(slot)) continue;
-      if (!visit(slot.entry)) return;
+      const entry = this.#entries.peek(key);
+      if (entry === undefined || entry.expiresAt <= now || !entry.isCurrent(this.#log)) continue;
+      if (!visit(entry)) return;
     }
   }
 
@@ -153,22 +187,14 @@ export class MemoryStore implements CacheStore {
   }
 
   close(): void {
-    this.#slots.clear();
+    this.#entries.clear();
     this.#sweep = undefined;
   }
 
-  #tellDropped(slot: Slot): void {
+  #tellDropped(entry: HeldEntry): void {
     const { onDropped } = this;
-    if (onDropped === undefined || slot.entry.expiresAt <= this.#clock.now()) return;
-    if (this.#checkCurrent(slot)) onDropped(slot.entry);
-  }
-
-  #checkCurrent(slot: Slot): boolean {
-    const { position } = this.#log;
-    if (slot.checkedAt === position) return true;
-    if (!this.#log.isCurrent(slot.entry.start, slot.entry.tags)) return false;
-    slot.checkedAt = position;
-    return true;
+    if (onDropped === undefined || entry.expiresAt <= this.#clock.now()) return;
+    if (entry.isCurrent(this.#log)) onDropped(entry);
   }
 
   /** The stamp has hidden the entries already; their bytes are freed here, a slice at a time. */
@@ -199,13 +225,13 @@ export class MemoryStore implements CacheStore {
         this.#restUntil =
           now + Math.max(SWEEP_REST.atLeast, SWEEP_REST.factor * (now - this.#sweep.startedAt));
         this.#sweep = undefined;
-        // Evictions that came while this walk was under way may concern slots that it had passed.
+        // Evictions that came while this walk was under way may concern entries that it had passed.
         if (this.#sweepPending) this.#scheduleSweep();
         return;
       }
-      const slot = this.#slots.peek(key);
-      if (slot === undefined || slot.entry.expiresAt <= now || !this.#checkCurrent(slot))
-        this.#slots.delete(key);
+      const entry = this.#entries.peek(key);
+      if (entry === undefined || entry.expiresAt <= now || !entry.isCurrent(this.#log))
+        this.#entries.delete(key);
     }
     setImmediate(() => this.#sweepSlice());
   }

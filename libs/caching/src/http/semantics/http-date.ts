@@ -1,4 +1,4 @@
-import { RecentMap } from '../recent-map.js';
+import { RecentMap } from '../../recent-map.js';
 
 const WEEKDAYS = 'Mon|Tue|Wed|Thu|Fri|Sat|Sun';
 const LONG_WEEKDAYS = 'Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday';

@@ -1,4 +1,8 @@
+import { RecentMap } from '../../recent-map.js';
 import { digestOf, type KeyDigest } from '../digest.js';
+
+/** How many names of views are remembered at least; twice as many at the most. */
+const VIEWS = 1_000;
 
 /**
  * What this module calls its keys in Redis. All begin with the namespace, which has no `:` and no character that a
@@ -11,6 +15,8 @@ export class RedisNames {
   /** The channel on which evictions are told. */
   readonly channel: string;
   readonly #namespace: string;
+  /** Of keys asked for lately: the digest of a hot one is made once. */
+  readonly #views = new RecentMap<string>(VIEWS);
 
   constructor(
     namespace: string,
@@ -23,7 +29,11 @@ export class RedisNames {
   }
 
   view(key: string): string {
-    return `${this.#namespace}:view:${this.digest(key)}`;
+    const known = this.#views.get(key);
+    if (known !== undefined) return known;
+    const view = `${this.#namespace}:view:${this.digest(key)}`;
+    this.#views.set(key, view);
+    return view;
   }
 
   lease(key: string): string {
