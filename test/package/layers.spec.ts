@@ -20,7 +20,7 @@ const LIBRARY = 'libs/caching/src';
 const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/cache`,
-    may: /^(cache\/.*|stores\/store|observe\/(events|request-trace)|caching\.errors|duration|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
+    may: /^(cache\/.*|stores\/store|observe\/(events|request-trace)|caching\.errors|duration|devalue|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
   },
   {
     folder: `${LIBRARY}/stores`,
@@ -46,8 +46,13 @@ const LAYERS: readonly Layer[] = [
     mayAsTypes: /^(cache\/.*|observe\/(request-trace|cache-event))$/,
   },
   {
+    folder: `${LIBRARY}/memoize`,
+    may: /^(memoize\/.*|cache\/(held-value|value-copy|plain-object|entry|maybe-promise)|http\/(flat-text|key-strategy|route-tags|tag-options)|recent-map|caching\.errors|check-names|duration|reflect-metadata|@nestjs\/common|node:(crypto|util\/types))$/,
+    mayAsTypes: /^(cache\/.*|caching\.options|observe\/(events|request-trace)|@nestjs\/core)$/,
+  },
+  {
     folder: `${LIBRARY}/observe`,
-    may: /^(observe\/.*|cache\/(reasons|clock)|caching\.[\w.]+|duration|@nestjs\/.*|rxjs|node:.*)$/,
+    may: /^(observe\/.*|cache\/(reasons|clock|entry)|caching\.[\w.]+|duration|@nestjs\/.*|rxjs|node:.*)$/,
     mayAsTypes: /^(cache\/entry|stores\/tier-observer)$/,
   },
   { folder: 'apps', may: /^(?!nestjs-caching\/|.*\blibs\/)/ },

@@ -14,6 +14,8 @@ import {
   TAG_RULE,
   userTag,
 } from './http/route-tags.js';
+import { memoizedFunctions } from './memoize/definition.js';
+import type { Memoizer } from './memoize/memoizer.js';
 import type { RoutePolicy, RouteTable } from './http/route-table.js';
 import type { MaybePromise } from './cache/maybe-promise.js';
 
@@ -32,6 +34,7 @@ export interface EvictionReceipt {
 export interface EvictionParts {
   readonly evict: (tags: readonly string[]) => MaybePromise<Eviction>;
   readonly routes: () => RouteTable;
+  readonly memoizer: Pick<Memoizer, 'planOf'>;
 }
 
 /**
@@ -112,7 +115,44 @@ export class CacheEvictionService {
     return this.#evict([key]);
   }
 
-  /** Every view of this namespace. Values of `CACHE_MANAGER` stay. */
+  /**
+   * What a memoized method or function has computed: all of it, or the result of one call, at the same cost for one
+   * result as for a million. Through a class, what was computed on instances of the classes that extend it as well.
+   *
+   * @param target a class and the name of its method, static or not, or what `memoize()` returned
+   * @param args complete, as the call had them
+   * @throws CacheUsageError where it is not memoized, or no key can be made of the arguments
+   * @example
+   * await cache.byMemoized(BooksService, 'statistics');
+   * await cache.byMemoized(BooksService, 'statistics', ['en']);
+   * await cache.byMemoized(rates, ['EUR']);
+   */
+  async byMemoized(target: object, method: string, args?: readonly unknown[]): Promise<EvictionReceipt>;
+  async byMemoized(
+    memoized: (...args: never[]) => unknown,
+    args?: readonly unknown[],
+  ): Promise<EvictionReceipt>;
+  async byMemoized(
+    target: object,
+    methodOrArgs?: string | readonly unknown[],
+    given?: readonly unknown[],
+  ): Promise<EvictionReceipt> {
+    const ofClass = typeof methodOrArgs === 'string';
+    const args = ofClass ? given : methodOrArgs;
+    if (args !== undefined && !Array.isArray(args))
+      throw new CacheUsageError(`byMemoized: arguments are ${describe(args)}; allowed: a list, or none`);
+    const found = memoizedFunctions(target, ofClass ? methodOrArgs : undefined);
+    if (found.length === 0) {
+      const name = typeof target === 'function' ? target.name : describe(target);
+      throw new CacheUsageError(`byMemoized: ${name}${ofClass ? `.${methodOrArgs}` : ''} is not memoized`);
+    }
+    const plans = found.map((definition) =>
+      this.parts.memoizer.planOf(definition, definition.kind === 'function' ? definition.owner : target),
+    );
+    return this.#evict(plans.flatMap((plan) => (args === undefined ? plan.allTags : plan.tagsOfCall(args))));
+  }
+
+  /** Every view and memoized result of this namespace. Values of `CACHE_MANAGER` stay. */
   async all(): Promise<EvictionReceipt> {
     return this.#evict([ALL_VIEWS]);
   }

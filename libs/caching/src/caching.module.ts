@@ -26,10 +26,12 @@ import { CachingConfigError } from './caching.errors.js';
 import { CACHE_CLOCK, type CachingModuleExtras, type CachingModuleOptions } from './caching.options.js';
 import { checkObject, resolveOptions } from './resolve-options.js';
 import { CachingRuntime } from './caching.runtime.js';
+import { MemoizeHost } from './memoize/memoize-host.js';
 import { warnOfNeighbours } from './neighbours.js';
 import { CacheEvents } from './observe/events.js';
 
 const runtimes = new WeakMap<ApplicationConfig, CachingRuntime>();
+const hosts = new WeakMap<ApplicationConfig, MemoizeHost>();
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<CachingModuleOptions>({ moduleName: 'Caching' })
@@ -76,6 +78,17 @@ const runtimeProvider: Provider = {
   },
 };
 
+/** One for an application, however often the module is imported; made of nothing, as options may need what needs it. */
+const hostProvider: Provider = {
+  provide: MemoizeHost,
+  inject: [ApplicationConfig],
+  useFactory: (application: ApplicationConfig) => {
+    const host = hosts.get(application) ?? new MemoizeHost();
+    hosts.set(application, host);
+    return host;
+  },
+};
+
 /** Stores keep what tells them apart to themselves: they are the same only where they are one. */
 function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): boolean {
   return one.store === other.store && isDeepStrictEqual({ ...one }, { ...other });
@@ -98,6 +111,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
   imports: [DiscoveryModule],
   providers: [
     runtimeProvider,
+    hostProvider,
     CacheContext as never,
     {
       provide: CacheEvictionService,
@@ -106,6 +120,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
         new CacheEvictionService({
           evict: (tags) => runtime.evict(tags, { via: 'service' }),
           routes: () => runtime.routes,
+          memoizer: runtime.memoizer,
         }),
     },
     {
@@ -126,7 +141,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
       useFactory: (runtime: CachingRuntime) => runtime.events,
     },
   ],
-  exports: [CacheContext as never, CacheEvictionService, CacheEvents, CacheInspector],
+  exports: [CacheContext as never, CacheEvictionService, CacheEvents, CacheInspector, MemoizeHost],
 })
 export class CachingModule
   extends ConfigurableModuleClass
@@ -136,6 +151,7 @@ export class CachingModule
 
   constructor(
     @Inject(CachingRuntime) private readonly runtime: CachingRuntime,
+    @Inject(MemoizeHost) private readonly memoizeHost: MemoizeHost,
     @Inject(ApplicationConfig) private readonly application: ApplicationConfig,
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
@@ -173,6 +189,7 @@ export class CachingModule
     const { application, modules } = this;
     const { applicationId } = modules;
     this.runtime.start(this.discovery, this.scanner, { application, applicationId });
+    this.runtime.startMemoizing(this.discovery, this.memoizeHost);
     warnOfNeighbours(this.discovery, this.scanner, (message) => this.runtime.logger.warn(message));
   }
 
@@ -181,6 +198,8 @@ export class CachingModule
   }
 
   async onApplicationShutdown(): Promise<void> {
-    if (this.#isFirst) await this.runtime.close();
+    if (!this.#isFirst) return;
+    this.memoizeHost.memoizer = undefined;
+    await this.runtime.close();
   }
 }

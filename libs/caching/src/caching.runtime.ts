@@ -26,6 +26,9 @@ import { CacheEvents } from './observe/events.js';
 import { tellDropped, tellTier } from './observe/tell-store.js';
 import { CacheStoreError } from './caching.errors.js';
 import { ALL_VIEWS } from './http/route-tags.js';
+import { findMemoized } from './memoize/memoized-classes.js';
+import type { MemoizeHost } from './memoize/memoize-host.js';
+import { type MemoLimits, Memoizer } from './memoize/memoizer.js';
 import { EntryValues } from './stores/entry-values.js';
 import { MemoryStore } from './stores/memory.store.js';
 import { isSharedTier, type SharedTier } from './stores/shared-tier.js';
@@ -51,6 +54,8 @@ export class CachingRuntime {
   readonly cache: ViewCache;
   /** Runs requests of our own through the application. */
   readonly background: Redispatcher;
+  readonly memoizer: Memoizer;
+  readonly #memoLimits: MemoLimits = { longestLife: 0, largestEntry: 0 };
   readonly interceptor = new ViewCacheInterceptor(() => this.#parts);
   #values: Cache | undefined;
   #routes: RouteTable = new RouteTable();
@@ -83,6 +88,15 @@ export class CachingRuntime {
       clock,
       deadline: coalesceTimeout,
       background: new BackgroundWork(),
+    });
+    this.memoizer = new Memoizer({
+      cache: this.cache,
+      clock,
+      events: this.events,
+      options,
+      largestBody: this.store.largestBody ?? Number.POSITIVE_INFINITY,
+      limits: this.#memoLimits,
+      warn: (message) => this.logger.warn(message),
     });
     for (const warning of options.warnings) this.logger.warn(warning);
   }
@@ -181,7 +195,16 @@ export class CachingRuntime {
     await this.background.close();
   }
 
+  /** Memoized functions use the cache from here on, unless it is switched off. */
+  startMemoizing(discovery: DiscoveryService, host: MemoizeHost): void {
+    findMemoized(discovery, this.memoizer, host);
+    if (!this.options.enabled) return;
+    host.memoizer = this.memoizer;
+    this.memoizer.start();
+  }
+
   async close(): Promise<void> {
+    this.memoizer.stop();
     await this.cache.close();
   }
 
@@ -206,8 +229,8 @@ export class CachingRuntime {
       heartbeat,
       timeout: storeTimeout,
       digest: keyHash,
-      longestLife: () => Math.max(ttl, this.#routes.longestLife),
-      maxEntryBytes: () => Math.max(maxEntryBytes, this.#routes.largestEntry),
+      longestLife: () => Math.max(ttl, this.#routes.longestLife, this.#memoLimits.longestLife),
+      maxEntryBytes: () => Math.max(maxEntryBytes, this.#routes.largestEntry, this.#memoLimits.largestEntry),
       everything: ALL_VIEWS,
       onHeard: (tags) => this.history.evicted(tags, { via: 'elsewhere' }),
       onCaveat: (caveat) => this.logger.warn(caveat),

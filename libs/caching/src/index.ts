@@ -35,6 +35,8 @@ export type { EnvironmentSource } from './config/environment.js';
 export type { ExplainedEntry, ExplainedTag, ExplainRequest, Explanation } from './http/explanation.js';
 export type { KeyPart } from './http/key-builder.js';
 export type { PolicyField } from './http/policy-origin.js';
+export { Memoize, memoize, type MemoizeDecorator, type MemoizedFunction } from './memoize/memoize.js';
+export type { MemoizeOptions } from './memoize/memoize-options.js';
 export type { RequestDescription } from './http/request-description.js';
 export { type BodyKeyOptions, formBody, jsonBody } from './http/body-strategy.js';
 export {

@@ -1,5 +1,6 @@
 import { MAX_DURATION } from '../duration.js';
 import type { Entry, EntryLife, HeaderField, StoredResponse } from './entry.js';
+import { HeldValue } from './held-value.js';
 import type { StampPosition } from './stamps.js';
 
 /** What the reader of stored bytes knows beside them. */
@@ -137,7 +138,7 @@ export function readHead(text: string, body: Buffer | undefined, expected: Expec
   if (kept <= 0 || kept > MAX_DURATION) return 'fields';
   if (storedAt > now + MAX_SKEW) return 'future';
   if (expiresAt <= now) return 'expired';
-  const response = readResponse(head as Untrusted<Head>, body);
+  const response = readResponse(head as Untrusted<Head>, body, expected.maxBodyBytes);
   if (response === undefined) return 'fields';
   const since = Math.min(storedAt, now);
   const given: unknown = head[LIFE_AT];
@@ -178,8 +179,13 @@ function readLife(given: unknown, expiresAt: number, ahead: number): EntryLife |
   };
 }
 
-function readResponse(head: Untrusted<Head>, body: Buffer | undefined): StoredResponse | undefined {
+function readResponse(
+  head: Untrusted<Head>,
+  body: Buffer | undefined,
+  maxBytes: number,
+): StoredResponse | undefined {
   const [, , , , , , , status, statusMessage, delivery, headers, removed] = head;
+  if (delivery === 'value') return HeldValue.decode(body, maxBytes);
   if (!isStatus(status) || (statusMessage !== null && !isFieldValue(statusMessage))) return undefined;
   if (delivery !== 'framework' && delivery !== 'raw') return undefined;
   if (!areFields(headers, body?.length ?? 0)) return undefined;

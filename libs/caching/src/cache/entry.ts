@@ -17,8 +17,10 @@ export interface StoredResponse {
   readonly removed: readonly string[];
   /** The body before any content coding; `undefined` where there was none, which is not an empty one. */
   readonly body: Buffer | undefined;
-  /** `raw` where the handler wrote past the framework and a hit has to as well. */
-  readonly delivery: 'framework' | 'raw';
+  /** `raw` where the handler wrote past the framework and a hit has to as well; `value` for what is no response. */
+  readonly delivery: 'framework' | 'raw' | 'value';
+  /** What it takes in memory, in bytes, where that is not its body. */
+  readonly heldBytes?: number;
 }
 
 /** How long a response may be used, and how. Times are milliseconds since the epoch. */
@@ -86,14 +88,21 @@ const OVERHEAD = {
 
 /** Bytes that an entry takes, as the bound of the memory store counts them. */
 export function sizeOf({ key, variantOf, tags, response, freshness }: Entry): number {
-  const { headers, removed, body } = response;
+  const { headers, removed, heldBytes } = response;
   let size = OVERHEAD.entry + sizeOfText(key);
   if (freshness !== undefined) size += OVERHEAD.freshness;
   if (variantOf !== undefined) size += OVERHEAD.variant + sizeOfText(variantOf);
   for (const tag of tags) size += OVERHEAD.tag + (tag === key ? 0 : sizeOfText(tag));
   for (const [name, value] of headers) size += OVERHEAD.header + name.length + String(value).length;
   size += OVERHEAD.removed * removed.length;
+  if (heldBytes !== undefined) return size + heldBytes;
+  const { body } = response;
   return body === undefined ? size : size + OVERHEAD.body + body.length;
+}
+
+/** Bytes of what it has to give. */
+export function bytesOf(response: StoredResponse): number {
+  return response.heldBytes ?? response.body?.length ?? 0;
 }
 
 /** One character outside of Latin-1 makes all of a text take two bytes for each. */

@@ -17,7 +17,9 @@ export type BypassReason =
   /** The body is not of the kind the key reads, or too large, too deep, or not plain data. */
   | 'body'
   /** The `Host` is not in the key's allow-list. */
-  | 'host';
+  | 'host'
+  /** The arguments of a memoized function are longer than a key may be. */
+  | 'arguments';
 
 /** Why a response was not stored. */
 export type SkipReason =
@@ -44,6 +46,10 @@ export type SkipReason =
   /** More than 256 tags. */
   | 'tags'
   | 'filter'
+  /** A memoized function failed, or a callback of its own. */
+  | 'error'
+  /** The result of a memoized function holds something that would not come back as it was. */
+  | 'value'
   | 'too-large'
   /** The body is not as long as its `Content-Length`. */
   | 'length-mismatch'

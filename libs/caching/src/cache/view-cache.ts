@@ -140,10 +140,20 @@ export class ViewCache {
     return { ...this.#store.position, stale };
   }
 
+  /** Whether nothing among `tags` was evicted after `start`, as far as this process knows. */
+  isCurrent(start: StampPosition, tags: readonly string[]): boolean {
+    return this.#store.isCurrent(start, tags);
+  }
+
   /** Where a fill may start from, and what it may join, where the store could not be asked. */
   #unasked(askedAt: number): StampPosition {
     const { position, joinsUnasked } = this.#store;
     return joinsUnasked === undefined ? position : { ...position, joinsAfter: askedAt - joinsUnasked };
+  }
+
+  /** Whether a fill that others may join is under way. */
+  isFilling(key: string): boolean {
+    return this.#flights.find(key) !== undefined;
   }
 
   /** For a request that missed: wait for the fill that is under way, or lead one. */

@@ -42,6 +42,10 @@ export const BYPASS_ADVICE: Readonly<Record<BypassReason, Advice>> = {
     because: 'The Host is not in the list of the key.',
     change: 'Add it to host({ allow }) in the key.',
   },
+  arguments: {
+    because: 'The arguments of the memoized function are longer than a key may be.',
+    change: 'Name what counts of them with key.',
+  },
 };
 
 export const SKIP_ADVICE: Readonly<Record<SkipReason, Advice>> = {
@@ -92,6 +96,11 @@ export const SKIP_ADVICE: Readonly<Record<SkipReason, Advice>> = {
   filter: {
     because: 'The filter callback of the route returned false.',
     change: 'Look at filter in the policy.',
+  },
+  error: { because: 'The memoized function failed, or a callback of its own.' },
+  value: {
+    because: 'The result of the memoized function holds something that would not come back as it was.',
+    change: 'Return plain objects, lists, Map, Set, Date, Buffer and what is made of them.',
   },
   'too-large': {
     because: 'The body is larger than maxEntryBytes.',

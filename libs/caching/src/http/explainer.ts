@@ -1,5 +1,5 @@
 import type { Clock } from '../cache/clock.js';
-import { type Entry, isEntry, sizeOf } from '../cache/entry.js';
+import { bytesOf, type Entry, isEntry, sizeOf } from '../cache/entry.js';
 import type { History } from '../cache/history.js';
 import type { ViewCache } from '../cache/view-cache.js';
 import { CacheCallbackError } from '../caching.errors.js';
@@ -184,7 +184,7 @@ export function explainEntry(entry: Entry, now: number): ExplainedEntry {
   const { response } = entry;
   return {
     status: response.status,
-    bodyBytes: response.body?.length ?? 0,
+    bodyBytes: bytesOf(response),
     bytes: sizeOf(entry),
     ageMs: now - generatedAt(entry),
     freshForMs: freshFor(entry, now),

@@ -23,7 +23,7 @@ export function isTag(tag: unknown): tag is string {
 }
 
 /** Clients choose paths and what `book:${params.name}` is: of a long tag its kind and its digest are kept. */
-function bounded(tag: string): string {
+export function bounded(tag: string): string {
   if (tag.length <= MAX_TAG_LENGTH) return tag;
   return `${tag.slice(0, 2)}#${createHash('sha256').update(tag, 'utf16le').digest('base64url')}`;
 }

@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 import { type Clock, elapsed } from '../cache/clock.js';
-import type { Entry, StoredResponse } from '../cache/entry.js';
+import { bytesOf, type Entry, type StoredResponse } from '../cache/entry.js';
 import type { BypassReason, SkipReason } from '../cache/reasons.js';
 import type {
   CacheEvent,
@@ -91,7 +91,7 @@ export class RequestTrace implements RequestRef {
       durationMs: this.#duration(),
       tier: entry.tier ?? 'local',
       status: entry.response.status,
-      bytes: sizeOf(entry.response),
+      bytes: bytesOf(entry.response),
       ageMs: now - entry.storedAt,
       savedMs: milliseconds(entry.handlerTime),
     });
@@ -106,7 +106,7 @@ export class RequestTrace implements RequestRef {
       durationMs: this.#duration(),
       tier: entry.tier ?? 'local',
       status: entry.response.status,
-      bytes: sizeOf(entry.response),
+      bytes: bytesOf(entry.response),
       ageMs: now - entry.storedAt,
       savedMs: milliseconds(entry.handlerTime),
       reason,
@@ -124,7 +124,7 @@ export class RequestTrace implements RequestRef {
       type: 'coalesced',
       ...this.#common(),
       status,
-      bytes: sizeOf(response),
+      bytes: bytesOf(response),
       savedMs: milliseconds(handlerTime),
     });
   }
@@ -135,7 +135,7 @@ export class RequestTrace implements RequestRef {
       type: 'stored',
       ...this.#common(),
       status: response.status,
-      bytes: sizeOf(response),
+      bytes: bytesOf(response),
       ttlMs: (freshness?.freshUntil ?? expiresAt) - storedAt,
       tags: tags.length,
       handlerMs: handlerTime / 1_000,
@@ -166,10 +166,6 @@ export class RequestTrace implements RequestRef {
   #duration(): number {
     return this.elapsed() - this.#startedAt;
   }
-}
-
-function sizeOf({ body }: StoredResponse): number {
-  return body?.length ?? 0;
 }
 
 function milliseconds(microseconds: number | undefined): number | undefined {

@@ -1,5 +1,5 @@
 import type { Clock } from '../cache/clock.js';
-import type { Entry } from '../cache/entry.js';
+import { bytesOf, type Entry } from '../cache/entry.js';
 import type { TierObserver } from '../stores/tier-observer.js';
 import type { CacheEvents } from './events.js';
 
@@ -23,7 +23,7 @@ export function tellTier(events: CacheEvents, clock: Clock, store: string): Tier
 export function tellDropped(events: CacheEvents, clock: Clock): (entry: Entry) => void {
   return ({ response }) => {
     if (!events.active) return;
-    const bytes = response.body?.length ?? 0;
+    const bytes = bytesOf(response);
     events.emit({ type: 'evicted', at: clock.now(), cause: 'capacity', bytes });
   };
 }

@@ -215,6 +215,10 @@ export class TieredStore implements CacheStore {
   /** In memory of its own: the frame is a part of what came from the socket, all of which it would keep alive. */
   #keep(taken: Entry): void {
     const { response } = taken;
+    if (response.heldBytes !== undefined) {
+      this.#local.set(taken);
+      return;
+    }
     const { body } = response;
     // A copy that memory would refuse costs more than the rest of the look-up.
     if (body !== undefined && body.length > this.#local.largestBody) return;

@@ -1,0 +1,108 @@
+import { parse, stringify } from 'devalue';
+import type { HeaderField, StoredResponse } from './entry.js';
+import { copyOf, frozenCopy, ownCopy, type OwnValue } from './value-copy.js';
+
+const NOTHING: readonly never[] = [];
+
+/**
+ * The result of a function as the engine keeps it: in this process as it is, as bytes where it leaves the process.
+ * No view has its `delivery`, so none is ever answered with it.
+ */
+export class HeldValue implements StoredResponse {
+  readonly #own: OwnValue;
+
+  private constructor(
+    own: OwnValue,
+    /** Everybody is given the same, which nobody can write to. */
+    readonly isFrozen: boolean,
+  ) {
+    this.#own = own;
+  }
+
+  /**
+   * @param maxBytes what it may take in memory
+   * @param isFrozen all callers are given one frozen value rather than a copy each
+   * @throws NotStorable for values that would not come back as they were given
+   */
+  static of(value: unknown, maxBytes: number, isFrozen = false): HeldValue {
+    return new HeldValue((isFrozen ? frozenCopy : ownCopy)(value, maxBytes), isFrozen);
+  }
+
+  /** From bytes that anybody may have written: nothing for those that hold no value. Never throws. */
+  static decode(bytes: Buffer | undefined, maxBytes: number): HeldValue | undefined {
+    if (bytes === undefined || bytes.length === 0) return undefined;
+    const isFrozen = bytes[0] === FROZEN;
+    if (!isFrozen && bytes[0] !== COPIED) return undefined;
+    try {
+      // What comes out is looked at like what goes in: no cycles, nothing beyond the bound.
+      return HeldValue.of(parse(bytes.toString('utf8', 1), REVIVERS), maxBytes, isFrozen);
+    } catch {
+      // Damaged or foreign: there is no value.
+      return undefined;
+    }
+  }
+
+  /** A value of the caller's own, or the frozen one of all. */
+  take(): unknown {
+    return this.isFrozen ? this.#own.value : copyOf(this.#own.value);
+  }
+
+  get heldBytes(): number {
+    return this.#own.bytes;
+  }
+
+  /** As it is written for other processes: made when it is asked for, as a value in memory needs none. */
+  get body(): Buffer {
+    const text = stringify(this.#own.value, REDUCERS);
+    const bytes = Buffer.allocUnsafeSlow(1 + Buffer.byteLength(text));
+    bytes[0] = this.isFrozen ? FROZEN : COPIED;
+    bytes.write(text, 1);
+    return bytes;
+  }
+
+  get status(): number {
+    return 200;
+  }
+
+  get headers(): readonly HeaderField[] {
+    return NOTHING;
+  }
+
+  get removed(): readonly string[] {
+    return NOTHING;
+  }
+
+  get delivery(): 'value' {
+    return 'value';
+  }
+}
+
+/** How a function failed, for those who wait for it: it is given to them and kept by nobody. */
+export class HeldFailure implements StoredResponse {
+  readonly status = 500;
+  readonly headers = NOTHING;
+  readonly removed = NOTHING;
+  readonly body = undefined;
+  readonly delivery = 'value';
+
+  constructor(readonly error: unknown) {}
+}
+
+/*
+ * The bytes: 'c' (callers get copies) or 'z' (frozen), and what devalue makes of the value: JSON with types beside it.
+ * A Buffer would come back as a Uint8Array.
+ */
+const COPIED = 0x63;
+const FROZEN = 0x7a;
+
+const REDUCERS = {
+  Buffer: (value: unknown) => Buffer.isBuffer(value) && [value.toString('base64')],
+};
+
+const REVIVERS = {
+  Buffer: ([text]: [string]) => {
+    if (typeof text !== 'string') throw new TypeError('no bytes');
+    const bytes = Buffer.from(text, 'base64');
+    return bytes;
+  },
+};

@@ -1,0 +1,122 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HeldValue } from '../../libs/caching/src/cache/held-value.js';
+import { NotStorable } from '../../libs/caching/src/cache/value-copy.js';
+import { valuesToKeep, valuesToRefuse } from '../support/random-values.js';
+
+const LIMIT = 16 * 1024 * 1024;
+const RUNS = Number(process.env.CODEC_RUNS ?? 2_000);
+
+describe('the codec of values', () => {
+  it('gives back equal values, in this process and through bytes, each caller its own', () => {
+    fc.assert(
+      fc.property(valuesToKeep(), (value) => {
+        const held = HeldValue.of(value, LIMIT);
+        const decoded = HeldValue.decode(held.body, LIMIT);
+        expect(held.take()).toStrictEqual(value);
+        expect(decoded?.take()).toStrictEqual(value);
+        const isObject = typeof value === 'object' && value !== null;
+        expect(held.take() === held.take()).toBe(!isObject && !Number.isNaN(value));
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('gives back a Buffer as a Buffer and everything else of its own type', () => {
+    const value = {
+      bytes: Buffer.from('text'),
+      list: new Uint8Array([1, 2]),
+      floats: new Float64Array([1.5, Number.NaN, -0]),
+      view: new DataView(new ArrayBuffer(3)),
+      date: new Date(Number.NaN),
+      map: new Map<unknown, unknown>([[{ a: 1 }, new Set([1n])]]),
+      url: new URL('http://localhost/?a=1'),
+      pattern: /a\/b/giu,
+      nothing: undefined,
+      bare: Object.assign(Object.create(null), { a: -0 }) as object,
+    };
+    const held = HeldValue.of(value, LIMIT);
+    for (const copy of [held.take(), HeldValue.decode(held.body, LIMIT)?.take()] as (typeof value)[]) {
+      expect(copy).toStrictEqual(value);
+      expect(Buffer.isBuffer(copy.bytes)).toBe(true);
+      expect(Buffer.isBuffer(copy.list)).toBe(false);
+      expect(copy.bytes.buffer.byteLength).toBe(4);
+      expect(Object.getPrototypeOf(copy.bare)).toBe(null);
+      expect(Object.is((copy.bare as { a: number }).a, -0)).toBe(true);
+    }
+  });
+
+  it('refuses what would not come back as it was, naming where it is', () => {
+    fc.assert(
+      fc.property(valuesToRefuse(), ({ value, path }) => {
+        let refusal: unknown;
+        try {
+          HeldValue.of(value, LIMIT);
+        } catch (error) {
+          refusal = error;
+        }
+        expect(refusal).toBeInstanceOf(NotStorable);
+        expect((refusal as NotStorable).path).toBe(path);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('refuses what refers to itself, and what grows beyond the bound as it is taken apart', () => {
+    const knot: Record<string, unknown> = {};
+    knot['again'] = [knot];
+    expect(() => HeldValue.of(knot, LIMIT)).toThrow(/nested deeper than 500 levels, or in itself/);
+    let branches: unknown = 'leaf';
+    for (let level = 0; level < 40; level++) branches = [branches, branches];
+    expect(() => HeldValue.of(branches, LIMIT)).toThrow(/larger than 16777216 bytes/);
+  });
+
+  it('never changes with what it was made from, nor with what it was given out as', () => {
+    const value = { list: [1], map: new Map([['a', { b: 1 }]]), bytes: Buffer.from([1]), at: new Date(0) };
+    const held = HeldValue.of(value, LIMIT);
+    const change = (each: typeof value): void => {
+      each.list.push(2);
+      each.map.get('a')!.b = 2;
+      each.bytes[0] = 2;
+      each.at.setTime(1);
+    };
+    change(value);
+    change(held.take() as typeof value);
+    expect(held.take()).toStrictEqual({
+      list: [1],
+      map: new Map([['a', { b: 1 }]]),
+      bytes: Buffer.from([1]),
+      at: new Date(0),
+    });
+  });
+
+  it('takes no bytes for a value but its own: anything else is nothing, and never an exception', () => {
+    const frames = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.json().map((text) => Buffer.from(`c${text}`)),
+      fc
+        .constantFrom(
+          'c[["Buffer",1],5]',
+          'c[["Buffer",0]]',
+          'c[[0]]',
+          'c[{"__proto__":1},1]',
+          'c[["Uint8Array",1],["ArrayBuffer",7]]',
+          'c[[-7,4294967295,0,1],1]',
+          'c[["Map",1,0]]',
+          `c[${'['.repeat(20_000)}${']'.repeat(20_000)}]`,
+          'c',
+        )
+        .map((text) => Buffer.from(text)),
+    );
+    fc.assert(
+      fc.property(frames, (bytes) => {
+        const decoded = HeldValue.decode(Buffer.from(bytes), LIMIT);
+        // What can be read is a value like any other, and stays what it is.
+        const again = decoded === undefined ? undefined : HeldValue.decode(decoded.body, LIMIT);
+        expect(again?.take()).toStrictEqual(decoded?.take());
+      }),
+      { numRuns: RUNS },
+    );
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  });
+});
