@@ -222,6 +222,11 @@ describe('an option of @CacheView', () => {
     }
   });
 
+  it("warn that nobody is waited for elsewhere: coalesce: 'cluster' without a shared store", async () => {
+    const { warnings } = await boot({}, [viewed({ coalesce: 'cluster' })]);
+    expect(warnings).toEqual([expect.stringMatching(/ViewedController\.read: option "coalesce"/)]);
+  });
+
   it('that does not exist fails the start, naming it', async () => {
     const error = await failure(boot({}, [viewed({ tag: ['a'] })]));
     expect(error.field).toBe('tag');

@@ -183,6 +183,12 @@ describe.each(PLATFORMS)('the module on %s', (platform) => {
     expect(seen).toHaveLength(after);
   });
 
+  it('without forRoot() says what to write', async () => {
+    await expect(start([CachingModule])).rejects.toThrow(
+      /^CachingModule: .*without options.* allowed: CachingModule\.forRoot\(\)/,
+    );
+  });
+
   it('switched off reads, stores and tells nothing, and leaves services usable', async () => {
     await start([CachingModule.forRoot({ enabled: false })]);
     expect(await verdictsOf(running!, '/books', '/books')).toEqual([undefined, undefined]);

@@ -19,7 +19,7 @@ let pending: PendingEvictions;
 beforeEach(() => {
   clock = new FakeClock();
   tier = new ManualTier();
-  log = new SharedLog(clock);
+  log = new SharedLog(clock, EVERYTHING);
   log.catchUp({ position: tier.at, floor: 0, stamps: [] });
   pending = new PendingEvictions({
     tier,
@@ -134,5 +134,29 @@ describe('evictions that were executed and may be lost', () => {
     for (const [tag, n] of tier.stamps) log.hear({ epoch: 'e', n }, [tag]);
     await pending.replay();
     expect([asked, pending.size, isCurrent('t:1'), isCurrent('t:2')]).toEqual([1, 0, true, true]);
+  });
+});
+
+describe('evictions that were acknowledged before what came before them is known', () => {
+  const acknowledge = (n: number, tags: readonly string[]): void => {
+    log.hold(tags);
+    log.acknowledge({ ...tier.at, n: tier.at.n + 1 + n }, tags);
+  };
+
+  it('become one of everything where they are many, until all of it is known', () => {
+    for (let n = 1; n <= MOST; n++) acknowledge(n, [`t:${n}`]);
+    expect([isCurrent('t:1'), isCurrent('other')]).toEqual([false, true]);
+    acknowledge(MOST + 1, ['t:last']);
+    expect([isCurrent('t:1'), isCurrent('other')]).toEqual([false, false]);
+    acknowledge(MOST + 2, ['t:after']);
+    const states = [1, 2, 3].map((n) => {
+      log.catchUp({ position: { ...tier.at, n: tier.at.n + MOST + n }, floor: 0, stamps: [] });
+      return [isCurrent('other'), isCurrent('t:1'), isCurrent('t:after')];
+    });
+    expect(states).toEqual([
+      [false, false, false],
+      [true, true, false],
+      [true, true, true],
+    ]);
   });
 });

@@ -61,15 +61,29 @@ function cacheManagerProvider(): Provider {
 
 const runtimeProvider: Provider = {
   provide: CachingRuntime,
-  inject: [ApplicationConfig, MODULE_OPTIONS_TOKEN, { token: CACHE_CLOCK, optional: true }],
-  useFactory: (application: ApplicationConfig, given: CachingModuleOptions, clock: Clock = systemClock) => {
+  inject: [
+    ApplicationConfig,
+    { token: MODULE_OPTIONS_TOKEN, optional: true },
+    { token: CACHE_CLOCK, optional: true },
+  ],
+  useFactory: (
+    application: ApplicationConfig,
+    given: CachingModuleOptions | undefined,
+    clock: Clock = systemClock,
+  ) => {
+    if (given === undefined)
+      throw new CachingConfigError(
+        'imports',
+        'CachingModule without options, or none from the factory',
+        'CachingModule.forRoot() or forRootAsync()',
+      );
     const present = runtimes.get(application);
     if (present === undefined) {
       const runtime = new CachingRuntime(resolveOptions(given), clock);
       runtimes.set(application, runtime);
       return runtime;
     }
-    if (isSameOptions(present.options.policy, given ?? {})) return present;
+    if (isSameOptions(present.options.policy, given)) return present;
     throw new CachingConfigError(
       'forRoot',
       'called twice with different options',

@@ -10,6 +10,9 @@ export interface StampDelta {
   readonly stamps: readonly (readonly [tag: string, n: number])[];
 }
 
+/** Tags of acknowledged evictions that wait to be known. More of them than that become one of everything. */
+const MAX_ACKNOWLEDGED = 10_000;
+
 /** What hearing of somebody's eviction came to: it was the next one, or an old one, or some before it are missing. */
 export type Heard = 'next' | 'known' | 'gap';
 
@@ -27,8 +30,14 @@ export class SharedLog {
   readonly #held = new Map<string, number>();
   /** Holds that end as soon as what was acknowledged is known here. */
   #acknowledged: { readonly position: StampPosition; readonly tags: readonly string[] }[] = [];
+  /** How many tags these hold. */
+  #acknowledgedTags = 0;
 
-  constructor(clock: Clock) {
+  /** @param everything a tag that every entry carries */
+  constructor(
+    clock: Clock,
+    private readonly everything: string,
+  ) {
     this.#clock = clock;
   }
 
@@ -104,9 +113,22 @@ export class SharedLog {
   /** Held tags were evicted at `position`: they are released once all that happened up to there is known. */
   acknowledge(position: StampPosition, tags: readonly string[]): Heard {
     const heard = this.hear(position, tags);
-    if (heard === 'gap') this.#acknowledged.push({ position, tags });
+    if (heard === 'gap') this.#await(position, tags);
     else this.release(tags);
     return heard;
+  }
+
+  /** Where evictions succeed and what others did can't be asked for, there would be more and more of them. */
+  #await(position: StampPosition, tags: readonly string[]): void {
+    this.#acknowledged.push({ position, tags });
+    this.#acknowledgedTags += tags.length;
+    if (this.#acknowledgedTags <= MAX_ACKNOWLEDGED) return;
+    const all = [this.everything];
+    // Held before the others are released: at no time is anything of theirs current.
+    this.hold(all);
+    for (const each of this.#acknowledged) this.release(each.tags);
+    this.#acknowledged = [{ position, tags: all }];
+    this.#acknowledgedTags = 1;
   }
 
   /** @param isNewEpoch whether what was acknowledged in others has ended with them */
@@ -117,6 +139,7 @@ export class SharedLog {
       const hasEnded = isNewEpoch && position.epoch !== epoch;
       if (!hasEnded && !this.covers(position)) return true;
       this.release(tags);
+      this.#acknowledgedTags -= tags.length;
       return false;
     });
   }

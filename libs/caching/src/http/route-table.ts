@@ -180,6 +180,11 @@ class RouteCompiler {
       version: own?.version ?? inherited?.version,
       largestBody: sources.largestBody,
     });
+    if (view.clusterWide && sources.options.store?.lease === undefined) {
+      sources.warn(
+        `${site.name}: option "coalesce" is 'cluster', which the store can't do: each instance runs the handler by itself.`,
+      );
+    }
     if (site.httpMethod === 'GET' && view.coverage.some((key) => key.body)) {
       sources.warn(
         `${site.name} is never cached: its key reads a body, and a GET with a body bypasses the cache.`,

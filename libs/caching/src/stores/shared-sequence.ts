@@ -43,7 +43,7 @@ export class SharedSequence {
   constructor(host: SharedSequenceHost) {
     const { tier, clock, heartbeat, timeout, everything } = host;
     this.#host = host;
-    this.#log = new SharedLog(clock);
+    this.#log = new SharedLog(clock, everything);
     this.#proof = new Proof(clock, heartbeat + timeout);
     this.#pending = new PendingEvictions({
       tier,
