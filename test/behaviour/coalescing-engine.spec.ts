@@ -87,7 +87,7 @@ describe('one flight per key', () => {
     const late = fill(join(cache));
     const waiter = join(cache);
     clock.advance(30_000);
-    expect(await outcome(waiter)).toBe('alone');
+    expect(await outcome(waiter)).toBe('late');
     late.store(response('late'), 1_000);
     expect(cache.lookup('k')).toMatchObject({ response: { body: Buffer.from('late') } });
 

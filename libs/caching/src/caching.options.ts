@@ -46,6 +46,29 @@ export interface CachePolicyOptions {
    */
   freshness?: FreshnessMode;
   /**
+   * For how long after it has become stale a response still answers at once, while it is renewed in the background
+   * (RFC 5861 §3). `false`: never. Default: what the response's `stale-while-revalidate` says. Nothing where the
+   * response forbids it, and never after an eviction, unless that was a soft one.
+   */
+  staleWhileRevalidate?: Duration | false;
+  /**
+   * For how long after it has become stale a response answers in place of a failure: a 500, 502, 503 or 504, whoever
+   * made it, or no answer within `coalesceTimeout` (RFC 5861 §4). `false`: never. Default: what the response's
+   * `stale-if-error` says. Nothing where the response forbids it, and never after an eviction, unless that was a soft
+   * one.
+   */
+  staleIfError?: Duration | false;
+  /**
+   * How long a request waits for the handler where there is a stale response at hand that `staleIfError` allows; the
+   * late one is stored all the same. Default: until the handler answers.
+   */
+  softTimeout?: Duration;
+  /**
+   * The part of its life after which a response is renewed in the background by the next request for it, which it still
+   * answers: between 0 and 1, such as `0.8`. Default: not before it is stale.
+   */
+  refreshAhead?: number;
+  /**
    * True: `Cache-Control` and `Pragma` of requests count, so that clients may ask for a new response, at most once a
    * second for each key. Default `false`.
    */

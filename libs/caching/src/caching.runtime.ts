@@ -180,6 +180,7 @@ export class CachingRuntime {
             options,
             (policy, reason) => warnings.note(policy.route, reason),
             this.background,
+            options.coalesceTimeout,
           ),
       evictor: new CacheEvictor(
         (tags, by) => this.evict(tags, by),

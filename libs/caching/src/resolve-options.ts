@@ -23,6 +23,10 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
   maxEntryBytes: true,
   coalesce: true,
   freshness: true,
+  staleWhileRevalidate: true,
+  staleIfError: true,
+  softTimeout: true,
+  refreshAhead: true,
   honourRequestCacheControl: true,
   etag: true,
   downstream: true,
@@ -161,6 +165,7 @@ export function checkPolicy(given: CachePolicyOptions, where: string, warnings: 
   if (given.freshness !== undefined) oneOf('freshness', given.freshness, ['min', 'response', 'route'], where);
   for (const field of ['honourRequestCacheControl', 'etag'] as const)
     checkType(field, given[field], 'boolean', where);
+  checkStale(given, where, warnings);
   if (given.downstream !== undefined) checkDownstream(given.downstream, where, warnings);
   if (scope !== undefined && scope !== 'public')
     checkType('scope', scope, 'function', where, "'public' or a function");
@@ -175,6 +180,20 @@ export function checkPolicy(given: CachePolicyOptions, where: string, warnings: 
   }
   if (maxEntryBytes !== undefined) wholeNumber('maxEntryBytes', maxEntryBytes, where);
   if (statuses !== undefined) checkStatuses(statuses, where, warnings);
+}
+
+function checkStale(given: CachePolicyOptions, where: string, warnings: string[]): void {
+  for (const field of ['staleWhileRevalidate', 'staleIfError'] as const) {
+    const value = given[field];
+    if (value === undefined || value === false) continue;
+    if (toMilliseconds(value) === undefined)
+      throw new CachingConfigError(field, value, `${DURATION_RULE}, or false`, where);
+    duration(field, value, where, warnings);
+  }
+  const { softTimeout, refreshAhead } = given;
+  if (softTimeout !== undefined) duration('softTimeout', softTimeout, where, []);
+  if (refreshAhead !== undefined && !(refreshAhead > 0 && refreshAhead < 1))
+    throw new CachingConfigError('refreshAhead', refreshAhead, 'a number between 0 and 1', where);
 }
 
 function checkDownstream(

@@ -4,9 +4,9 @@ import { isSamePosition, type StampPosition } from './stamps.js';
 
 /**
  * What becomes of a request that waited for another's fill: it is given the response, or it runs its own
- * handler (`alone`), or it asks the cache again (`retry`), where the first to do so leads the next flight.
+ * handler (`alone`, or `late` where the flight's time is over), or it asks the cache again (`retry`), where the first to do so leads the next flight.
  */
-export type FlightOutcome = SharedResponse | 'alone' | 'retry';
+export type FlightOutcome = SharedResponse | 'alone' | 'late' | 'retry';
 
 /** A response that was made for another request. */
 export interface SharedResponse {
@@ -20,6 +20,8 @@ export type FlightResult =
   | (SharedResponse & { readonly current: boolean })
   /** The response is for its own client only, or nobody knows when it ends. */
   | 'uncacheable'
+  /** Its waiters have waited for long enough. */
+  | 'late'
   /** The fill ended without a response: its client left, or its stream was cut. */
   | 'aborted';
 
@@ -68,6 +70,7 @@ export class Flight {
     this.#waiters = undefined;
     for (const { arrivedAt, resolve } of waiters) {
       if (result === 'uncacheable') resolve('alone');
+      else if (result === 'late') resolve('late');
       else if (result === 'aborted') resolve('retry');
       else resolve(result.current || isSamePosition(arrivedAt, this.start) ? result : 'retry');
     }
@@ -114,7 +117,7 @@ export class SingleFlight {
     // In the order of their starts: what has passed its deadline and never ended stands at the front.
     for (const oldest of this.#flights.values()) {
       if (!this.#isOver(oldest)) break;
-      oldest.settle('uncacheable');
+      oldest.settle('late');
     }
     this.#flights.delete(key);
     this.#flights.set(key, flight);
@@ -128,7 +131,7 @@ export class SingleFlight {
 
   armDeadline(flight: Flight): () => void {
     const left = flight.startedAt + this.options.timeout - this.options.clock.now();
-    return this.options.clock.after(Math.max(0, left), () => flight.settle('uncacheable'));
+    return this.options.clock.after(Math.max(0, left), () => flight.settle('late'));
   }
 
   #isOver(flight: Flight): boolean {

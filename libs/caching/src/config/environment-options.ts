@@ -6,11 +6,13 @@ import {
   COUNT_RULE,
   FLAG_RULE,
   LIST_RULE,
+  PART_RULE,
   readBytes,
   readCount,
   readDuration,
   readFlag,
   readNames,
+  readPart,
 } from './environment-texts.js';
 import type { Environment } from './environment.js';
 import { resolveOptions } from '../resolve-options.js';
@@ -25,6 +27,11 @@ const COUNT: Reader = { read: readCount, rule: COUNT_RULE };
 const BYTES: Reader = { read: readBytes, rule: BYTES_RULE };
 const DURATION: Reader = { read: readDuration, rule: DURATION_RULE };
 const NAMES: Reader = { read: readNames, rule: LIST_RULE };
+const DURATION_OR_NEVER: Reader = {
+  read: (text) => (text === 'false' ? false : readDuration(text)),
+  rule: `${DURATION_RULE}, or false`,
+};
+const PART: Reader = { read: readPart, rule: PART_RULE };
 /** One of some words, or a text of a form, which the option itself says. */
 const TEXT: Reader = { read: (text) => text, rule: '' };
 
@@ -46,6 +53,10 @@ const OPTIONS = {
   HEARTBEAT: ['heartbeat', DURATION],
   ON_STORE_FAILURE: ['onStoreFailure', TEXT],
   FRESHNESS: ['freshness', TEXT],
+  STALE_WHILE_REVALIDATE: ['staleWhileRevalidate', DURATION_OR_NEVER],
+  STALE_IF_ERROR: ['staleIfError', DURATION_OR_NEVER],
+  SOFT_TIMEOUT: ['softTimeout', DURATION],
+  REFRESH_AHEAD: ['refreshAhead', PART],
   HONOUR_REQUEST_CACHE_CONTROL: ['honourRequestCacheControl', FLAG],
   ETAG: ['etag', FLAG],
   CREDENTIAL_COOKIES: ['credentialCookies', NAMES],

@@ -38,3 +38,9 @@ export function readNames(text: string): '*' | string[] | undefined {
   const names = text.split(',').map((name) => name.trim());
   return names.every((name) => name !== '') ? names : undefined;
 }
+
+export const PART_RULE = 'a number between 0 and 1';
+
+export function readPart(text: string): number | undefined {
+  return /^0?\.\d{1,6}$/.test(text) ? Number(text) : undefined;
+}

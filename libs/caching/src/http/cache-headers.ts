@@ -1,4 +1,5 @@
 import type { BypassReason, SkipReason } from '../cache/reasons.js';
+import type { StaleReason } from '../observe/cache-event.js';
 
 /**
  * Why a handler ran (RFC 9211 §2.2): nothing was stored for the request (`uri-miss`), what was is no longer fresh
@@ -10,14 +11,30 @@ export type Forwarded = 'uri-miss' | 'stale' | 'request';
 export type Storing =
   { readonly store: true; readonly ttlMs: number } | { readonly store: false; readonly reason: SkipReason };
 
+/** Why what is no longer fresh answers: for `max-stale` of the request there is no word. */
+export type StaleDetail = Exclude<StaleReason, 'request'>;
+
+const DETAILS: Readonly<Record<StaleDetail, string>> = {
+  'while-revalidate': 'stale-while-revalidate',
+  'if-error': 'stale-if-error',
+  timeout: 'soft-timeout',
+};
+
 /** What happened to a request, for the response's debug fields. */
 export type Verdict =
   | { readonly kind: 'hit'; readonly ttlMs: number }
+  /** Not fresh any more; `fwd` where a handler was asked first. */
+  | {
+      readonly kind: 'stale';
+      readonly ttlMs: number;
+      readonly reason: StaleDetail;
+      readonly fwd?: { readonly status: number | undefined } | undefined;
+    }
   | { readonly kind: 'bypass'; readonly reason: BypassReason }
   /** A request that wants what is stored or nothing, and nothing is. */
   | { readonly kind: 'only-if-cached' }
   /** Given the response of another request's fill. */
-  | { readonly kind: 'collapsed' }
+  | { readonly kind: 'collapsed'; readonly fwd: Forwarded }
   /** The handler ran; `storing` is unknown where the head leaves before the body is complete. */
   | {
       readonly kind: 'fill';
@@ -42,13 +59,20 @@ function statusOf(verdict: Verdict): string {
   switch (verdict.kind) {
     case 'hit':
       return `hit; ttl=${Math.ceil(verdict.ttlMs / 1000)}`;
+    case 'stale': {
+      const detail = `detail=${DETAILS[verdict.reason]}`;
+      // §2.1: a stale response that is used without going forward is a hit, of negative freshness.
+      if (verdict.fwd === undefined) return `hit; ttl=${Math.ceil(verdict.ttlMs / 1000)}; ${detail}`;
+      const { status } = verdict.fwd;
+      return `fwd=stale${status === undefined ? '' : `; fwd-status=${status}`}; ${detail}`;
+    }
     case 'bypass':
       return `fwd=${verdict.reason === 'method' ? 'method' : 'bypass'}; detail=${verdict.reason}`;
     case 'only-if-cached':
       // RFC 9211 §2.2: nothing was forwarded.
       return 'detail=only-if-cached';
     case 'collapsed':
-      return 'fwd=uri-miss; collapsed';
+      return `fwd=${verdict.fwd}; collapsed`;
     case 'fill': {
       const { storing, status } = verdict;
       // §2.3: without it, the status of the response is meant.
@@ -63,5 +87,6 @@ function statusOf(verdict: Verdict): string {
 
 function xCache({ kind }: Verdict): string {
   if (kind === 'hit') return 'HIT';
+  if (kind === 'stale') return 'STALE';
   return kind === 'bypass' ? 'BYPASS' : 'MISS';
 }

@@ -4,11 +4,25 @@ import type { Entry, StoredResponse } from '../cache/entry.js';
 import type { SharedResponse } from '../cache/single-flight.js';
 import type { StaleReason } from '../observe/cache-event.js';
 import type { RequestTrace } from '../observe/request-trace.js';
-import { type Verdict, verdictFields, type VerdictFields } from './cache-headers.js';
-import { downstreamControl, downstreamOf, generatedAt, hitFields, saysOwnLife } from './hit-fields.js';
+import {
+  type Forwarded,
+  type StaleDetail,
+  type Verdict,
+  verdictFields,
+  type VerdictFields,
+} from './cache-headers.js';
+import {
+  downstreamControl,
+  downstreamOf,
+  generatedAt,
+  hitFields,
+  saysOwnLife,
+  staleFields,
+} from './hit-fields.js';
 import { armReplay, type FrameworkResponse, type HttpPlatform } from './platform/platform.js';
 import type { RequestView } from './request-view.js';
 import type { ViewPolicy } from './route-policy.js';
+import type { Substitute } from './view-recording.js';
 import { answerWith, completeResponse, isSelective, selectAnswer, storedField } from './selected-answer.js';
 
 /** One request on its way to a handler of a cached route. */
@@ -46,12 +60,55 @@ export class Delivery {
       else exchange.trace.stale(entry, now, stale);
     }
     const fields = hitFields(entry, now, policy.debugHeaders);
-    const { downstream } = policy;
-    const added =
-      downstream === undefined || this.#saysOwnLife(exchange, entry.response)
-        ? fields
-        : ['Cache-Control', downstreamOf(downstream, entry, now), ...fields];
+    const added = this.#withControl(policy, exchange, entry, now, fields);
     return deliver(policy, exchange, this.#selected(request, entry.response, generatedAt(entry)), added);
+  }
+
+  /** What is stored and not fresh any more. @param fwd what a handler answered that was asked first */
+  stale(
+    policy: ViewPolicy,
+    exchange: Exchange,
+    entry: Entry,
+    reason: StaleDetail,
+    fwd?: { readonly status: number | undefined },
+  ): Observable<unknown> {
+    const { stored, fields } = this.prepareStale(policy, exchange, entry, reason, fwd);
+    return deliver(policy, exchange, stored, fields);
+  }
+
+  /** The same, for whoever sends it. */
+  prepareStale(
+    policy: ViewPolicy,
+    exchange: Exchange,
+    entry: Entry,
+    reason: StaleDetail,
+    fwd?: { readonly status: number | undefined },
+  ): Substitute {
+    const now = this.clock.now();
+    exchange.trace?.stale(entry, now, reason);
+    const fields = staleFields(entry, now, policy.debugHeaders, { reason, fwd });
+    return {
+      stored: this.#selected(exchange.request, entry.response, generatedAt(entry)),
+      fields: this.#withControl(policy, exchange, entry, now, fields),
+    };
+  }
+
+  /** What was stored while the request waited for it. */
+  renewed(policy: ViewPolicy, exchange: Exchange, entry: Entry): Observable<unknown> {
+    const { response, handlerTime } = entry;
+    return this.collapsed(policy, exchange, { response, handlerTime }, 'stale');
+  }
+
+  #withControl(
+    { downstream }: ViewPolicy,
+    exchange: Exchange,
+    entry: Entry,
+    now: number,
+    fields: VerdictFields,
+  ): VerdictFields {
+    return downstream === undefined || this.#saysOwnLife(exchange, entry.response)
+      ? fields
+      : ['Cache-Control', downstreamOf(downstream, entry, now), ...fields];
   }
 
   /** As much of a response as the request wants, which is nearly always all. */
@@ -70,10 +127,11 @@ export class Delivery {
     policy: ViewPolicy,
     exchange: Exchange,
     { response, handlerTime }: SharedResponse,
+    fwd: Forwarded = 'uri-miss',
   ): Observable<unknown> {
     exchange.trace?.coalesced(response, handlerTime);
     const { request } = exchange;
-    const fields = fieldsOf(policy, { kind: 'collapsed' });
+    const fields = fieldsOf(policy, { kind: 'collapsed', fwd });
     const { downstream } = policy;
     const ttl = policy.statuses.get(response.status);
     const added =

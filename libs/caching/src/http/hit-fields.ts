@@ -1,5 +1,5 @@
 import type { Entry } from '../cache/entry.js';
-import { type VerdictFields, verdictFields } from './cache-headers.js';
+import { type Verdict, type VerdictFields, verdictFields } from './cache-headers.js';
 import { ageFields, currentAge } from './semantics/age.js';
 
 /** What caches behind this one are told of responses that say nothing themselves. */
@@ -27,6 +27,19 @@ export function hitFields(entry: Entry, now: number, isTold: boolean): VerdictFi
   const { age, date } = ageFields(entry.freshness ?? NEW, entry.storedAt, now);
   const fields = ['Age', age, 'Date', date];
   return isTold ? fields.concat(verdictFields({ kind: 'hit', ttlMs: freshFor(entry, now) })) : fields;
+}
+
+/** The same for one that is not fresh any more. */
+export function staleFields(
+  entry: Entry,
+  now: number,
+  isTold: boolean,
+  stale: Omit<Extract<Verdict, { kind: 'stale' }>, 'kind' | 'ttlMs'>,
+): VerdictFields {
+  const fields = hitFields(entry, now, false);
+  return isTold
+    ? fields.concat(verdictFields({ kind: 'stale', ttlMs: freshFor(entry, now), ...stale }))
+    : fields;
 }
 
 /**

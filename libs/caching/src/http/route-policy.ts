@@ -30,6 +30,10 @@ export interface ViewPolicy extends RecordingPolicy {
   readonly clusterWide: boolean;
   /** Clients may say how fresh they want it. */
   readonly honoursRequests: boolean;
+  /** Milliseconds that a request with something stale at hand waits for the handler. */
+  readonly softTimeout: number | undefined;
+  /** The part of an entry's life after which it is renewed. */
+  readonly refreshAhead: number | undefined;
   readonly scope: CacheScope | undefined;
   readonly unless: RequestCallback<boolean> | undefined;
   readonly refresh: RequestCallback<boolean> | undefined;
@@ -91,10 +95,13 @@ export function compileView(
     debugHeaders: module.debugHeaders,
     freshness: {
       mode: merged.freshness ?? 'min',
-      staleWhileRevalidate: undefined,
-      staleIfError: undefined,
+      staleWhileRevalidate: windowOf('staleWhileRevalidate', merged, route),
+      staleIfError: windowOf('staleIfError', merged, route),
       canRevalidate: false,
     },
+    softTimeout:
+      merged.softTimeout === undefined ? undefined : duration('softTimeout', merged.softTimeout, route, []),
+    refreshAhead: merged.refreshAhead,
     honoursRequests: merged.honourRequestCacheControl ?? false,
     // RFC 9110 §8.8.3: of a representation, which the answer to a POST is not.
     etag: httpMethod === 'GET' && (merged.etag ?? true),
@@ -114,6 +121,17 @@ export function compileView(
     }),
     tags: tagsOf(route, merged.tags),
   };
+}
+
+/** Milliseconds; nothing where the route leaves it to the response. */
+function windowOf(
+  field: 'staleWhileRevalidate' | 'staleIfError',
+  merged: CacheViewOptions,
+  route: string,
+): number | undefined {
+  const given = merged[field];
+  if (given === undefined) return undefined;
+  return given === false ? 0 : duration(field, given, route, []);
 }
 
 function downstreamOf(given: CacheViewOptions['downstream'], route: string): Downstream | undefined {

@@ -99,13 +99,18 @@ export class RouteTable {
         policies.set(controller.prototype[method], policy);
         if (policy.view !== undefined) table.cachedPaths.add(site);
         const { view } = policy;
-        if (view !== undefined)
-          table.#longestLife = Math.max(table.#longestLife, view.ttl, ...view.statuses.values());
+        if (view !== undefined) table.#longestLife = Math.max(table.#longestLife, lifeOf(view));
         table.#largestEntry = Math.max(table.#largestEntry, policy.view?.maxEntryBytes ?? 0);
       }
     }
     return table;
   }
+}
+
+/** How long a response may be stored by the route's own rules, in milliseconds. */
+function lifeOf({ ttl, statuses, freshness }: ViewPolicy): number {
+  const { staleWhileRevalidate = 0, staleIfError = 0 } = freshness;
+  return Math.max(ttl, ...statuses.values()) + Math.max(staleWhileRevalidate, staleIfError);
 }
 
 function siteOf(controller: Type, method: string, className: string): RouteSite | undefined {

@@ -5,19 +5,23 @@ import type { Forwarded } from './cache-headers.js';
 import type { Exchange } from './delivery.js';
 import type { ViewPolicy } from './route-policy.js';
 import { limitTags } from './route-tags.js';
-import { ViewRecording } from './view-recording.js';
+import { orStale } from './stale/or-stale.js';
+import { type Rescue, ViewRecording } from './view-recording.js';
 
 /**
  * Runs the handler for a fill; what the framework sends of it is recorded.
  *
  * @param fwd why it runs
+ * @param rescue what its client is sent should it fail
  */
 export function runHandler(
   policy: ViewPolicy,
-  { platform, request, response, handle, trace }: Exchange,
+  exchange: Exchange,
   fill: Fill,
   fwd: Forwarded,
+  rescue?: Rescue,
 ): Observable<unknown> {
+  const { platform, request, response, handle, trace } = exchange;
   limitTags(fill);
   fill.trace = trace;
   fill.handlerStarts();
@@ -28,9 +32,9 @@ export function runHandler(
     request.headers.authorization !== undefined;
   const recording = platform.record(request.raw, response, {
     rawHandler: policy.rawHandler,
-    recording: (before) => new ViewRecording(policy, fill, { fwd, isAuthorized }, before),
+    recording: (before) => new ViewRecording(policy, fill, { fwd, isAuthorized, rescue }, before),
   });
-  return withFill(request.raw, fill, handle).pipe(
+  const answer = withFill(request.raw, fill, handle).pipe(
     tap({
       // Nest tears an Observable down when its client leaves: then there will be no response.
       unsubscribe: () => recording.fail(),
@@ -40,4 +44,5 @@ export function runHandler(
       },
     }),
   );
+  return rescue === undefined ? answer : orStale(policy, exchange, answer, recording, rescue);
 }

@@ -42,6 +42,24 @@ export interface AskedFor {
   readonly fwd: Forwarded;
   /** RFC 9111 §3.5 counts. */
   readonly isAuthorized: boolean;
+  /** There where something stale may be sent in place of a failure. */
+  readonly rescue?: Rescue | undefined;
+}
+
+/** A stored response that is sent in place of the handler's, and the fields that are added to it. */
+export interface Substitute {
+  readonly stored: StoredResponse;
+  readonly fields: VerdictFields;
+}
+
+/** What a request is answered with whose handler fails, if anything. */
+export interface Rescue {
+  /** In place of a response with this status. */
+  instead(status: number): Substitute | undefined;
+  /** In place of none. */
+  whenLate(): Substitute | undefined;
+  /** Calls `task` when the handler is late; the returned function cancels it. */
+  atDeadline(task: () => void): () => void;
 }
 
 /** Fields that say how long a response lives. */
@@ -68,6 +86,8 @@ export class ViewRecording {
   #hasBody = false;
   #response: StoredResponse | undefined;
   #verdict: StoringVerdict | undefined;
+  /** Something else is sent in its place. */
+  #isReplaced = false;
   /** What the verdict was reached by, and when. */
   #etag: string | undefined;
   readonly #fields: FillFields;
@@ -78,7 +98,7 @@ export class ViewRecording {
     private readonly fill: Fill,
     private readonly asked: AskedFor,
     /** The response's fields when the interceptor started. */
-    private readonly before: HeaderBag,
+    readonly before: HeaderBag,
   ) {
     this.#fields = new FillFields(policy, asked.fwd);
   }
@@ -97,7 +117,7 @@ export class ViewRecording {
 
   /** Whether fields are added to the response that depend on the verdict. */
   get tells(): boolean {
-    return this.policy.debugHeaders || this.policy.downstream !== undefined;
+    return !this.#isReplaced && (this.policy.debugHeaders || this.policy.downstream !== undefined);
   }
 
   /** The whole body, once it is complete. */
@@ -210,6 +230,21 @@ export class ViewRecording {
     return answer;
   }
 
+  /** What is to be sent in place of a failure, before anything of it has left. To be asked once. */
+  rescue(): Substitute | undefined {
+    const { rescue } = this.asked;
+    if (rescue === undefined || this.#head === undefined || this.#verdict?.store !== false) return undefined;
+    const substitute = rescue.instead(this.#head.status);
+    this.#isReplaced = substitute !== undefined;
+    return substitute;
+  }
+
+  /** The handler is late, and its client has been sent something else. */
+  giveUp(): void {
+    this.#isReplaced = true;
+    this.fail();
+  }
+
   /** A handler that streams may have said more since `open`, and time has passed. */
   #judgeAgain(head: RecordedHead): void {
     const { fill } = this;
@@ -243,7 +278,7 @@ export class ViewRecording {
   /** Fields that may have been added since `open`. Returns whether they changed the verdict. */
   noteLate(field: (name: string) => HeaderBag[string]): boolean {
     const head = this.#head;
-    if (head === undefined || !this.#isOpen()) return false;
+    if (head === undefined || this.#isReplaced || !this.#isOpen()) return false;
     if (this.#isCookieAdded(field('set-cookie'))) this.#verdict = refuse('set-cookie');
     else if (field('trailer') !== undefined) this.#verdict = refuse('encoded');
     else return this.#noteLateLife(head, field);

@@ -17,6 +17,7 @@ import type { KeyBypass } from './key-strategy.js';
 import type { ViewPolicy } from './route-policy.js';
 import { RequestWishes, type Wish } from './request-wishes.js';
 import { runHandler } from './run-handler.js';
+import { StaleServing } from './stale/stale-serving.js';
 
 /** How often a request that waits may be sent to another flight before it runs its own handler. */
 const MAX_RETRIES = 8;
@@ -29,6 +30,8 @@ interface Miss {
   /** Milliseconds that it has waited for the store. */
   readonly spent: number;
   readonly fwd: Forwarded;
+  /** What is stored and no longer fresh, for where the handler fails. */
+  readonly stale?: Entry | undefined;
 }
 
 /**
@@ -39,6 +42,7 @@ export class ViewServer {
   readonly #wishes: RequestWishes;
   readonly #delivery: Delivery;
   readonly #dispatched: DispatchedServing;
+  readonly #stale: StaleServing;
 
   constructor(
     private readonly cache: ViewCache,
@@ -47,10 +51,12 @@ export class ViewServer {
     private readonly credentials: CredentialRules,
     private readonly onBypass: (policy: ViewPolicy, reason: KeyBypass['bypass']) => void,
     private readonly background: Redispatcher,
+    deadline: number,
   ) {
     this.#wishes = new RequestWishes(clock);
     this.#delivery = new Delivery(clock);
     this.#dispatched = new DispatchedServing(cache, credentials);
+    this.#stale = new StaleServing({ cache, clock, background, delivery: this.#delivery, deadline });
   }
 
   serve(policy: ViewPolicy, exchange: Exchange): MaybePromise<Observable<unknown>> {
@@ -100,11 +106,13 @@ export class ViewServer {
   }
 
   #head(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
-    return chain(this.#ask(exchange, view), (found) =>
-      isEntry(found)
-        ? this.#delivery.hit(policy, exchange, found)
-        : this.#bypass(policy, exchange, { bypass: 'method' }),
-    );
+    return chain(this.#ask(exchange, view), (found) => {
+      if (isEntry(found)) return this.#delivery.hit(policy, exchange, found);
+      const stale = this.#stale.forHead(found.stale);
+      return stale === undefined
+        ? this.#bypass(policy, exchange, { bypass: 'method' })
+        : this.#delivery.stale(policy, exchange, stale, 'while-revalidate');
+    });
   }
 
   /** What the request itself says of how it wants to be answered, where the route honours that. */
@@ -146,21 +154,28 @@ export class ViewServer {
         isEntry(found) || found.stale ? 'stale' : 'uri-miss',
       );
     const missed: Missed = isEntry(found) ? this.cache.missedAt(found) : found;
-    return this.#miss(policy, exchange, view, missed, this.clock.now() - askedAt);
+    // Who says how fresh it is to be has not been content with what is stale.
+    return this.#miss(policy, exchange, view, missed, this.clock.now() - askedAt, false);
   }
 
   #lookup(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
     const found = this.#ask(exchange, view);
     if (!isPromiseLike(found))
       return isEntry(found)
-        ? this.#delivery.hit(policy, exchange, found)
+        ? this.#hit(policy, exchange, view, found)
         : this.#miss(policy, exchange, view, found, 0);
     const askedAt = this.clock.now();
     return found.then((answer) =>
       isEntry(answer)
-        ? this.#delivery.hit(policy, exchange, answer)
+        ? this.#hit(policy, exchange, view, answer)
         : this.#miss(policy, exchange, view, answer, this.clock.now() - askedAt),
     );
+  }
+
+  #hit(policy: ViewPolicy, exchange: Exchange, view: ViewKey, entry: Entry): Observable<unknown> {
+    const { refreshAhead } = policy;
+    if (refreshAhead !== undefined) this.#stale.renewAhead(policy, exchange, view, entry, refreshAhead);
+    return this.#delivery.hit(policy, exchange, entry);
   }
 
   #miss(
@@ -169,10 +184,29 @@ export class ViewServer {
     view: ViewKey,
     missed: Missed,
     spent: number,
+    mayBeStale = true,
+  ): MaybePromise<Observable<unknown>> {
+    const { stale } = missed;
+    if (stale === undefined || !mayBeStale) return this.#forward(policy, exchange, view, missed, spent);
+    return (
+      this.#stale.answer({ policy, exchange, view, stale }, () =>
+        flatten(this.#forward(policy, exchange, view, missed, 0, stale)),
+      ) ?? this.#forward(policy, exchange, view, missed, spent, stale)
+    );
+  }
+
+  /** To the handler, or to the fill that is under way. */
+  #forward(
+    policy: ViewPolicy,
+    exchange: Exchange,
+    view: ViewKey,
+    missed: Missed,
+    spent: number,
+    stale?: Entry,
   ): MaybePromise<Observable<unknown>> {
     exchange.trace?.miss(missed.stale === undefined ? 'absent' : 'stale');
     const fwd = missed.stale === undefined ? 'uri-miss' : 'stale';
-    const miss: Miss = { policy, exchange, view, spent, fwd };
+    const miss: Miss = { policy, exchange, view, spent, fwd, stale };
     const tags = policy.tags(exchange.request);
     if (!isPromiseLike(tags)) return this.#follow(miss, this.cache.join(view, missed, tags));
     // While the callback was asked, another request may have filled the cache.
@@ -193,10 +227,13 @@ export class ViewServer {
     }
     return from(ticket.outcome).pipe(
       mergeMap((outcome) => {
-        if (typeof outcome !== 'string') return this.#delivery.collapsed(policy, exchange, outcome);
+        const { stale } = miss;
+        const instead = stale && this.#stale.afterFlight({ policy, exchange, view, stale }, outcome);
+        if (instead !== undefined) return instead;
+        if (typeof outcome !== 'string') return this.#delivery.collapsed(policy, exchange, outcome, miss.fwd);
         // Nobody waits for the response any more, so no handler runs for it.
         if (exchange.platform.isGone(exchange.response)) return SENT;
-        const isAlone = outcome === 'alone' || retries === 0;
+        const isAlone = outcome !== 'retry' || retries === 0;
         return flatten(
           chain(policy.tags(exchange.request), (tags) => {
             const next = isAlone ? this.cache.alone(view, tags) : this.cache.rejoin(view, tags);
@@ -235,8 +272,9 @@ export class ViewServer {
     });
   }
 
-  #fill({ policy, exchange, fwd }: Miss, fill: Fill): Observable<unknown> {
-    return runHandler(policy, exchange, fill, fwd);
+  #fill({ policy, exchange, view, fwd, stale }: Miss, fill: Fill): Observable<unknown> {
+    const rescue = stale && this.#stale.rescue({ policy, exchange, view, stale }, fill);
+    return runHandler(policy, exchange, fill, fwd, rescue);
   }
 }
 

@@ -9,6 +9,8 @@ export type StaleReason =
   | 'while-revalidate'
   /** The handler failed (RFC 5861 §4). */
   | 'if-error'
+  /** The handler has not answered within `softTimeout`. */
+  | 'timeout'
   /** The client accepts it: `Cache-Control: max-stale`. */
   | 'request';
 

@@ -2,6 +2,7 @@ import { from, mergeMap, type Observable } from 'rxjs';
 import { type Entry, isEntry, type StoredResponse } from '../../cache/entry.js';
 import type { Fill, FillEnd, ViewKey } from '../../cache/fill.js';
 import { chain, type MaybePromise } from '../../cache/maybe-promise.js';
+import type { SkipReason } from '../../cache/reasons.js';
 import type { Missed, ViewCache } from '../../cache/view-cache.js';
 import { admit, type CredentialRules } from '../admission.js';
 import { deliver, type Exchange } from '../delivery.js';
@@ -70,9 +71,12 @@ export class DispatchedServing {
     if (ticket.role === 'wait') {
       return from(ticket.outcome).pipe(
         mergeMap((outcome) => {
-          if (typeof outcome !== 'string') return this.#present(arrival, outcome.response);
+          if (typeof outcome !== 'string')
+            return policy.statuses.has(outcome.response.status)
+              ? this.#present(arrival, outcome.response)
+              : this.#skip(arrival, 'status', outcome.response);
           // Its own client's alone, or cut: whoever needs it will ask again.
-          return this.#skip(arrival);
+          return this.#skip(arrival, 'aborted');
         }),
       );
     }
@@ -110,8 +114,12 @@ export class DispatchedServing {
     return deliver(policy, exchange, NOTHING, []);
   }
 
-  #skip({ dispatch, policy, exchange }: Arrival): Observable<unknown> {
-    dispatch.settle({ result: 'skipped', reason: 'aborted', status: undefined, response: undefined });
+  #skip(
+    { dispatch, policy, exchange }: Arrival,
+    reason: SkipReason,
+    response?: StoredResponse,
+  ): Observable<unknown> {
+    dispatch.settle({ result: 'skipped', reason, status: response?.status, response });
     return deliver(policy, exchange, NOTHING, []);
   }
 

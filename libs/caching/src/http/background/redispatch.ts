@@ -51,16 +51,20 @@ export class Redispatcher {
     return this.#running.size > 0;
   }
 
+  /** Whether one more would be taken. */
+  get hasRoom(): boolean {
+    const { maxRunning = MAX_RUNNING, maxWaiting = MAX_WAITING } = this.#options;
+    return !this.#isClosed && (this.#running.size < maxRunning || this.#waiting.length < maxWaiting);
+  }
+
   /** Runs a request. Never rejects; what came of it is in the outcome. */
   run(request: DispatchRequest, options: DispatchOptions): Promise<DispatchOutcome> {
     if (this.#isClosed) return Promise.resolve(dropped('closed'));
-    const { maxRunning = MAX_RUNNING, maxWaiting = MAX_WAITING, background } = this.#options;
-    if (this.#running.size >= maxRunning && this.#waiting.length >= maxWaiting)
-      return Promise.resolve(dropped('busy'));
+    if (!this.hasRoom) return Promise.resolve(dropped('busy'));
     const outcome = new Promise<DispatchOutcome>((settle) => {
       this.#waiting.push({ request, options, settle });
     });
-    background.add(outcome);
+    this.#options.background.add(outcome);
     this.#startNext();
     return outcome;
   }

@@ -6,7 +6,7 @@ import type { HeaderBag } from '../header-diff.js';
 import type { FrameworkRequest } from '../request-view.js';
 import { weakened } from '../semantics/entity-tag.js';
 import { type Answer, partOf, statusOf } from '../selected-answer.js';
-import type { ViewRecording } from '../view-recording.js';
+import type { Substitute, ViewRecording } from '../view-recording.js';
 import {
   givenField,
   onHeadComplete,
@@ -32,6 +32,7 @@ import {
   putHead,
   type Recorded,
   type RecordOptions,
+  sendSubstitute,
 } from './platform.js';
 import { teeInto, toReadable } from './recorded-stream.js';
 import { replaceMethod } from './replace-method.js';
@@ -113,13 +114,7 @@ export class FastifyPlatform implements HttpPlatform {
     const reply = response as Reply;
     if (reply.raw.headersSent || reply.raw.writableEnded) return;
     if (stored.delivery === 'raw') return sendRaw(reply, stored, fields);
-    reply.code(stored.status);
-    if (stored.statusMessage !== undefined) reply.raw.statusMessage = stored.statusMessage;
-    for (const name of stored.removed) reply.removeHeader(name);
-    for (const [name, value, add] of stored.headers) {
-      reply.header(name, add === undefined ? value : joinMembers(reply.getHeader(name), value));
-    }
-    this.setFields(reply, fields);
+    putReplyHead(reply, stored, fields);
     if (typeof reply.compress === 'function') weakenWhenCoded(reply.raw);
     // Fastify names a type for a Buffer that has none; the handler's own bytes went without.
     if (reply.getHeader('content-type') === undefined) (reply.raw as Marked)[WITHOUT_TYPE] = true;
@@ -187,6 +182,12 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
   });
   const stream = toReadable(answer ? answer.body : payload);
   if (stream !== undefined) {
+    const substitute = recording.rescue();
+    if (substitute !== undefined) {
+      stream.destroy();
+      recording.cut();
+      return done(null, takeSubstitute(reply, recording, substitute));
+    }
     const tee = teeInto(recording, stream, raw);
     done(null, answer ? new Response(Readable.toWeb(tee) as WebBody, answer) : tee);
     return;
@@ -198,6 +199,8 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
     done(error);
     return;
   }
+  const substitute = recording.rescue();
+  if (substitute !== undefined) return done(null, takeSubstitute(reply, recording, substitute));
   if (answer !== undefined) return done(null, payload);
   if (recording.etag !== undefined) reply.header('etag', recording.etag);
   const wanted = recording.answerTo(conditionsOf(recorded.request));
@@ -223,6 +226,32 @@ function takeAnswer(
     reply.header('content-length', String(part?.length ?? 0));
   }
   return part ?? null;
+}
+
+/** Has a stored response sent in place of the handler's. Returns its body. */
+function takeSubstitute(
+  reply: Reply,
+  { before }: ViewRecording,
+  { stored, fields }: Substitute,
+): Buffer | null {
+  for (const name of Object.keys(reply.getHeaders())) {
+    if (before[name] === undefined) reply.removeHeader(name);
+  }
+  for (const name in before) if (before[name] !== undefined) reply.header(name, before[name]);
+  reply.raw.statusMessage = '';
+  putReplyHead(reply, stored, fields);
+  return stored.body ?? null;
+}
+
+/** What is stored of a response's head onto Fastify's reply. */
+function putReplyHead(reply: Reply, stored: StoredResponse, fields: VerdictFields): void {
+  reply.code(stored.status);
+  if (stored.statusMessage !== undefined) reply.raw.statusMessage = stored.statusMessage;
+  for (const name of stored.removed) reply.removeHeader(name);
+  for (const [name, value, add] of stored.headers) {
+    reply.header(name, add === undefined ? value : joinMembers(reply.getHeader(name), value));
+  }
+  for (let at = 0; at < fields.length; at += 2) reply.header(fields[at] as string, fields[at + 1]);
 }
 
 /** The head is the last moment at which later hooks' cookies show and the verdict can be told. */
@@ -264,12 +293,23 @@ function watchRawBody(raw: ServerResponse, recorded: RecordedReply): void {
     if (recording.opened) return;
     recording.open(readHead(raw, undefined, 'raw'));
   };
+  let isReplaced = false;
   replaceMethod(raw, 'write', ((...args: Parameters<typeof write>) => {
+    if (isReplaced) return true;
+    const isFirst = !recording.opened;
     openRaw();
+    const substitute = isFirst && !raw.headersSent ? recording.rescue() : undefined;
+    if (substitute !== undefined) {
+      isReplaced = true;
+      recording.cut();
+      sendSubstitute(raw, recording.before, substitute, end);
+      return true;
+    }
     if (recording.delivery === 'raw') recording.push(args[0], args[1]);
     return write.apply(raw, args);
   }) as typeof write);
   replaceMethod(raw, 'end', ((...args: Parameters<typeof end>) => {
+    if (isReplaced) return raw;
     openRaw();
     show(recorded);
     let answer: Answer = { kind: 'full' };
@@ -278,6 +318,12 @@ function watchRawBody(raw: ServerResponse, recorded: RecordedReply): void {
       const [chunk, encoding] = args as unknown[];
       if (typeof chunk !== 'function') recording.push(chunk, encoding);
       closeRecording(recording, isUnsent, false);
+      const substitute = isUnsent ? recording.rescue() : undefined;
+      if (substitute !== undefined) {
+        sendSubstitute(raw, recording.before, substitute, end);
+        recording.settle();
+        return raw;
+      }
       if (isUnsent) {
         if (recording.etag !== undefined) raw.setHeader('ETag', recording.etag);
         answer = recording.answerTo(conditionsOf(request));

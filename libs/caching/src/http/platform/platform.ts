@@ -6,7 +6,7 @@ import { isPromiseLike, type MaybePromise } from '../../cache/maybe-promise.js';
 import type { HeaderBag } from '../header-diff.js';
 import type { VerdictFields } from '../cache-headers.js';
 import type { FrameworkRequest } from '../request-view.js';
-import type { ViewRecording } from '../view-recording.js';
+import type { Substitute, ViewRecording } from '../view-recording.js';
 
 /** A framework's own response object. Only the platforms look inside. */
 export type FrameworkResponse = object;
@@ -191,6 +191,33 @@ export function putHead(res: ServerResponse, stored: StoredResponse, fields: Ver
   for (let at = 0; at < fields.length; at += 2) res.setHeader(fields[at] as string, fields[at + 1] as string);
   res.statusCode = stored.status;
   if (stored.statusMessage !== undefined) res.statusMessage = stored.statusMessage;
+}
+
+/** Takes back what a handler has done to a response's head since its recording began. */
+export function restoreHead(res: ServerResponse, before: HeaderBag): void {
+  for (const name of res.getHeaderNames()) {
+    if (before[name] === undefined) res.removeHeader(name);
+  }
+  for (const name in before) {
+    const value = before[name];
+    if (value !== undefined && res.getHeader(name) !== value) res.setHeader(name, value);
+  }
+  res.statusMessage = '';
+}
+
+/** Sends a stored response in place of the one that a handler has made, of which nothing has left. */
+export function sendSubstitute(
+  res: ServerResponse,
+  before: HeaderBag,
+  { stored, fields }: Substitute,
+  end: ServerResponse['end'],
+): void {
+  restoreHead(res, before);
+  putHead(res, stored, fields);
+  const { body, status } = stored;
+  if (body !== undefined && status !== 204 && !res.hasHeader('content-length'))
+    res.setHeader('Content-Length', body.length);
+  end.call(res, body, 'utf8');
 }
 
 /** Sends the stored body. RFC 9110 §8.6: a 204 has no length. */

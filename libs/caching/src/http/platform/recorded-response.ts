@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HeaderBag } from '../header-diff.js';
 import type { FrameworkRequest } from '../request-view.js';
 import type { Answer } from '../selected-answer.js';
-import type { ViewRecording } from '../view-recording.js';
+import type { Substitute, ViewRecording } from '../view-recording.js';
 import {
   onHeadComplete,
   parseWriteHead,
@@ -12,7 +12,7 @@ import {
   type WriteHeadParameters,
 } from './head.js';
 import { conditionsOf, type Hidden, hideConditionals, sendAnswer, showConditionals } from './conditionals.js';
-import { closeRecording, type Recorded, setNodeFields } from './platform.js';
+import { closeRecording, type Recorded, sendSubstitute, setNodeFields } from './platform.js';
 
 export type ExpressRequest = IncomingMessage & FrameworkRequest;
 
@@ -24,6 +24,8 @@ export type WriteHead = (this: ServerResponse, ...args: WriteHeadParameters) => 
 export class RecordedResponse implements Recorded {
   replying: Recorded['replying'] = false;
   #hidden: Hidden;
+  /** Something else has been sent: what the handler still writes reaches nobody. */
+  #isReplaced = false;
 
   constructor(
     private readonly res: ServerResponse,
@@ -45,8 +47,10 @@ export class RecordedResponse implements Recorded {
 
   writeHead(writeHead: WriteHead, args: WriteHeadParameters): ServerResponse {
     const { res, recording } = this;
-    if (!recording.opened) {
+    if (this.#isReplaced) return res;
+    if (!recording.opened && !recording.ended) {
       this.#open(parseWriteHead(args));
+      if (this.#isRescued()) return res;
       this.#tell();
     }
     writeHead.apply(res, args);
@@ -57,8 +61,10 @@ export class RecordedResponse implements Recorded {
 
   write(write: Write, args: Parameters<Write>): boolean {
     const { res, recording } = this;
+    if (this.#isReplaced) return true;
     if (!recording.opened) {
       this.#open();
+      if (this.#isRescued()) return true;
       this.#tell();
     }
     recording.push(args[0], args[1]);
@@ -67,6 +73,7 @@ export class RecordedResponse implements Recorded {
 
   end(end: End, args: Parameters<End>): ServerResponse {
     const { res, recording } = this;
+    if (this.#isReplaced) return res;
     if (recording.closed || recording.ended) return end.apply(res, args);
     const [chunk, encoding] = args as unknown[];
     const isWhole = !recording.opened;
@@ -74,13 +81,18 @@ export class RecordedResponse implements Recorded {
     // Express has encoded a body by now, in memory that only this response refers to.
     if (typeof chunk !== 'function') recording.push(chunk, encoding, isWhole && this.replying === 'value');
     let answer: Answer = { kind: 'full' };
+    let substitute: Substitute | undefined;
     try {
       closeRecording(recording, isWhole, this.replying !== false);
-      if (isWhole) answer = recording.answerTo(conditionsOf(this.request));
+      if (isWhole) {
+        substitute = recording.rescue();
+        if (substitute === undefined) answer = recording.answerTo(conditionsOf(this.request));
+      }
     } finally {
       if (isWhole) this.#tell();
     }
-    if (answer.kind === 'full') end.apply(res, args);
+    if (substitute !== undefined) sendSubstitute(res, recording.before, substitute, end);
+    else if (answer.kind === 'full') end.apply(res, args);
     else sendAnswer(res, answer, recording.body, end);
     // Middleware may hold the end back, e.g. until its session is saved, and set a cookie then. Where the client
     // has left, no head will be sent.
@@ -98,6 +110,18 @@ export class RecordedResponse implements Recorded {
   #open(head?: WriteHeadArguments): void {
     this.#show();
     this.recording.open(readHead(this.res, head, 'framework'));
+  }
+
+  /** Where a handler that fails writes its response in parts, none of which has left. */
+  #isRescued(): boolean {
+    const { res, recording } = this;
+    const substitute = recording.rescue();
+    if (substitute === undefined) return false;
+    recording.cut();
+    // Through `end` of ours, which lets pass what is not recorded any more.
+    sendSubstitute(res, recording.before, substitute, res.end);
+    this.#isReplaced = true;
+    return true;
   }
 
   #settle(): void {

@@ -21,9 +21,9 @@ export interface FreshnessPolicy {
   readonly mode: FreshnessMode;
   /** Milliseconds from when the response was complete. */
   readonly ttl: number;
-  /** Milliseconds; `undefined` leaves it to the response. */
+  /** Milliseconds; `undefined` leaves it to the response, 0 forbids it. */
   readonly staleWhileRevalidate: number | undefined;
-  /** Milliseconds; `undefined` leaves it to the response. */
+  /** Milliseconds; `undefined` leaves it to the response, 0 forbids it. */
   readonly staleIfError: number | undefined;
   /** The route can find out cheaply whether an entry still holds, so one that must be asked about is worth keeping. */
   readonly canRevalidate: boolean;
@@ -84,8 +84,8 @@ export function lifeOf(policy: FreshnessPolicy, response: ReceivedResponse): Lif
   const freshUntil = Math.min(receivedAt + (choose(policy.mode, policy.ttl, left) ?? policy.ttl), latest);
   /** RFC 5861 §3 and §4: counted from when the response became stale, which may be before it came. */
   const until = (own: number | undefined, said: number | undefined): number => {
-    // RFC 9111 §4.2.4: what forbids serving stale wins over what allows it.
-    if (directives.staleForbidden) return freshUntil;
+    // RFC 9111 §4.2.4: what forbids serving stale wins over what allows it, on either side.
+    if (directives.staleForbidden || own === 0) return freshUntil;
     const window = choose(policy.mode, own, said === undefined ? undefined : said * 1000) ?? 0;
     return Math.min(freshUntil + window, latest);
   };
