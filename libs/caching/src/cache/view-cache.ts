@@ -177,11 +177,6 @@ export class ViewCache {
     return { role: 'fill', fill: this.#begin(view, this.#store.position, tags, false) };
   }
 
-  /** Whether nothing that an entry depends on was evicted, as far as this process knows. */
-  isCurrent({ start, tags }: Pick<Entry, 'start' | 'tags'>): boolean {
-    return this.#store.isCurrent(start, tags);
-  }
-
   /** A fill whose response is given to `take` rather than stored, and to nobody else. */
   recorded(view: ViewKey, tags: string[], take: (entry: Entry) => void): Fill {
     const start = this.#store.position;

@@ -122,7 +122,7 @@ export class StaleServing {
   /** It may have been evicted, or its time have run out, while the handler ran. */
   #isUsable(stale: Entry): boolean {
     const { cache, clock } = this.#parts;
-    return answersOnError(stale, clock.now()) && cache.isCurrent(stale);
+    return answersOnError(stale, clock.now()) && cache.isCurrent(stale.start, stale.tags);
   }
 
   /** The handler runs in the background, so that what comes too late for this request is stored for the next ones. */
