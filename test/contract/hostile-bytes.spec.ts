@@ -54,6 +54,34 @@ describe('bytes that a store returns', () => {
     expect(decode(make(victim))).toBeTypeOf('string');
   });
 
+  it.each<[what: string, change: (head: unknown[]) => unknown, body?: Buffer]>([
+    ['nothing that the second version added', (head) => (head.length = 13)],
+    ['a part of it only', (head) => (head.length = 15)],
+    ['more than that', (head) => head.push(null)],
+    ['a handler time that is a text', (head) => (head[13] = '7')],
+    ['names that are none', (head) => (head[14] = ['a b'])],
+    ['no names', (head) => (head[14] = [])],
+    ['65 names', (head) => (head[14] = Array.from({ length: 65 }, () => 'a'))],
+    ['a text for names', (head) => (head[14] = 'accept')],
+    ['a fresh life', (head) => ((head[12] as number[])[4] = 0)],
+    ['no life of its own', (head) => (head[12] = null)],
+    ['a body', () => undefined, Buffer.from('body')],
+    ['an empty body', () => undefined, Buffer.alloc(0)],
+    ['an empty validator', (head) => (head[15] = '')],
+    ['a number for a validator', (head) => (head[15] = 7)],
+  ])('are no word of variants with %s', (_what, change, body) => {
+    const { storedAt, expiresAt } = victim.entry;
+    const head = JSON.parse(partsOf(victim.frame).head) as unknown[];
+    head[10] = [];
+    head[12] = [storedAt, 0, storedAt, expiresAt, 3];
+    head.length = 13;
+    head.push(null, ['accept-language'], 's1');
+    const whole = frameOf(JSON.stringify(head), undefined, { version: 2 });
+    expect(decode(whole)).toMatchObject({ vary: ['accept-language'], validator: 's1' });
+    change(head);
+    expect(decode(frameOf(JSON.stringify(head), body, { version: 2 }))).toBe('fields');
+  });
+
   it.each([null, undefined, '', 'NCV', [], {}, 7, true, new Uint8Array(64), [victim.frame]])(
     'are a miss where they are no bytes at all: %j',
     (nothing) => {
@@ -63,7 +91,7 @@ describe('bytes that a store returns', () => {
 
   it.each<[FrameRefusal, Buffer, Partial<typeof EXPECTED>?]>([
     ['foreign', victim.frame.subarray(1)],
-    ['version', Buffer.concat([Buffer.from('NCV\x02'), victim.frame.subarray(4)])],
+    ['version', Buffer.concat([Buffer.from('NCV\x03'), victim.frame.subarray(4)])],
     ['too-large', victim.frame, { maxBodyBytes: 3 }],
     ['checksum', Buffer.concat([victim.frame.subarray(0, -1), Buffer.from('!')])],
     ['key', victim.frame, { key: `${KEY}x` }],
@@ -181,6 +209,7 @@ describe('an entry', () => {
           requestedAt: NOW,
           receivedAt: NOW,
           isAuthorized: false,
+          variantBy: () => undefined,
         },
         { refusal: undefined, ttl: undefined },
       );

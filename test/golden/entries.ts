@@ -36,7 +36,7 @@ const FRESHNESS: EntryLife = {
 
 const JSON_BODY = Buffer.from('{"books":[{"name":"Война и мир","price":"12.50"}]}');
 
-/** Entries and the files that hold their frames. */
+/** Entries and the files that hold their frames, in the first version of the format. */
 export const GOLDEN: readonly (readonly [file: string, entry: Entry])[] = [
   [
     'json-body',
@@ -83,4 +83,19 @@ export const GOLDEN: readonly (readonly [file: string, entry: Entry])[] = [
       { key: `${KEY}7:-2:de`, variantOf: KEY, tags: ['t:\ud800 books', '*', `${KEY}7:-2:de`, 't:late'] },
     ),
   ],
+];
+
+const VARIED: EntryLife = {
+  freshUntil: STORED_AT,
+  ageAtStore: 0,
+  staleWhileRevalidateUntil: STORED_AT,
+  staleIfErrorUntil: STORED_AT,
+  alwaysRevalidate: true,
+  staleForbidden: true,
+};
+
+/** Those that only the second version can say all of. */
+export const GOLDEN_2: readonly (readonly [file: string, entry: Entry])[] = [
+  ['varied', entry({ headers: [] }, { freshness: VARIED, vary: ['accept-language', 'x-tenant'] })],
+  ['renewable', entry({ body: JSON_BODY }, { freshness: FRESHNESS, validator: 's2026-01-02 Война' })],
 ];

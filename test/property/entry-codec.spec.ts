@@ -47,6 +47,8 @@ const entries: fc.Arbitrary<Entry> = fc
     age: fc.nat(1_000_000),
     left: fc.integer({ min: 1, max: 1_000_000 }),
     handlerTime: optional(fc.maxSafeNat()),
+    validator: optional(anyText),
+    vary: optional(fc.array(name, { minLength: 1, maxLength: 16 })),
     freshness: optional(
       fc.record({
         freshFor: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -60,7 +62,10 @@ const entries: fc.Arbitrary<Entry> = fc
   })
   .map(
     ({ key, variantOf, tags, keyAt, epoch, n, age, left, hasLength, statusMessage, freshness, ...rest }) => {
-      const body = rest.body && Buffer.from(rest.body);
+      const { validator } = rest;
+      // Such an entry has no response of its own, and is never fresh.
+      const vary = freshness?.alwaysRevalidate === true ? rest.vary : undefined;
+      const body = vary === undefined ? rest.body && Buffer.from(rest.body) : undefined;
       const length: HeaderField = ['Content-Length', String(body?.length ?? 0)];
       const { status, removed, delivery, handlerTime } = rest;
       return {
@@ -81,6 +86,8 @@ const entries: fc.Arbitrary<Entry> = fc
         expiresAt: NOW + left,
         ...(freshness !== undefined && { freshness: within(left, freshness) }),
         ...(handlerTime !== undefined && { handlerTime }),
+        ...(validator !== undefined && { validator }),
+        ...(vary !== undefined && { vary }),
       };
     },
   );
@@ -144,7 +151,8 @@ describe('the frame of an entry', () => {
         if (typeof found === 'string') throw new Error(found);
         expect(found.response.body?.buffer).toBe(entry.response.body && frame.buffer);
         expect(frame.buffer.byteLength).toBe(frame.length);
-        expect(frameOf(partsOf(frame).head, entry.response.body)).toEqual(frame);
+        const version = frame.readUInt8(3);
+        expect(frameOf(partsOf(frame).head, entry.response.body, { version })).toEqual(frame);
       }),
     );
   });
@@ -216,8 +224,10 @@ describe('the frame of an entry', () => {
 
   it('is a miss for any entry where hostile bytes take its place', () => {
     fc.assert(
-      fc.property(entries, fc.constantFrom(...HOSTILE_BYTES), (made, [, make]) => {
-        // As in the contract: some bytes are made for a body of four, and for a key that stands last.
+      fc.property(entries, fc.constantFrom(...HOSTILE_BYTES), (given, [, make]) => {
+        // As in the contract: some bytes are made for a body of four, and for a key that stands last. What the second
+        // version added has its own.
+        const { vary: _vary, validator: _validator, ...made } = given;
         const response = { ...made.response, headers: [], body: Buffer.from('body') };
         const entry: Entry = { ...made, response, tags: ['t:1', made.key] };
         const victim = { entry, frame: encode(entry), now: NOW, maxBodyBytes: 1_024 };

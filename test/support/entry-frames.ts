@@ -24,7 +24,11 @@ const HEAD_AT = 16;
 const NO_BODY = 0xffff_ffff;
 
 /** A frame, written by its description rather than by the library, with a right checksum around anything. */
-export function frameOf(head: string, body: Buffer | undefined, given: { bodyLength?: number } = {}): Buffer {
+export function frameOf(
+  head: string,
+  body: Buffer | undefined,
+  given: { bodyLength?: number; version?: number } = {},
+): Buffer {
   const text = Buffer.from(head);
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32BE(text.length, 0);
@@ -32,7 +36,7 @@ export function frameOf(head: string, body: Buffer | undefined, given: { bodyLen
   const checked = Buffer.concat([lengths, text, body ?? Buffer.alloc(0)]);
   const checksum = Buffer.alloc(4);
   checksum.writeUInt32BE(crc32(checked));
-  return Buffer.concat([Buffer.from('NCV\x01', 'latin1'), checksum, checked]);
+  return Buffer.concat([Buffer.from('NCV'), Buffer.from([given.version ?? 1]), checksum, checked]);
 }
 
 /** The head's text and the body of a frame that is whole. */

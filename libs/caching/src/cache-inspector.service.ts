@@ -109,9 +109,9 @@ export class CacheInspector {
   }
 }
 
-/** Plain values of `CACHE_MANAGER` lie beside the views. */
-function isView({ tags }: Entry): boolean {
-  return tags.includes(ALL_VIEWS);
+/** Plain values of `CACHE_MANAGER` lie beside the views, and the word that there are several of one key. */
+function isView({ tags, vary }: Entry): boolean {
+  return vary === undefined && tags.includes(ALL_VIEWS);
 }
 
 function matches({ key, tags }: Entry, wanted: string): boolean {

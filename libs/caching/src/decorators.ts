@@ -14,6 +14,11 @@ export type CacheTags = readonly string[] | RequestCallback<readonly string[]>;
 export interface CacheViewOptions extends CachePolicyOptions {
   /** Request headers whose values join the key. A short way to write `headers(...)` beside the default key. */
   vary?: readonly string[];
+  /**
+   * Languages that the handler answers in, e.g. `['de', 'en']`: where its responses vary on `Accept-Language`, requests
+   * that like the same of these best are given the same response. Default: told apart by the whole field.
+   */
+  languages?: readonly string[];
   /** Labels to evict by. A response with more than 256 is not stored. */
   tags?: CacheTags;
   /** States that the author has looked at everything the handler reads, so it need not be covered by the key. */

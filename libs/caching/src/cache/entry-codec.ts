@@ -1,6 +1,14 @@
 import { crc32 } from 'node:zlib';
 import type { Entry } from './entry.js';
-import { type EntryRefusal, type Expected, isStorable, readHead, writeHead } from './entry-head.js';
+import {
+  type EntryRefusal,
+  type Expected,
+  type FormatVersion,
+  isStorable,
+  readHead,
+  versionOf,
+  writeHead,
+} from './entry-head.js';
 import type { StampPosition } from './stamps.js';
 
 /**
@@ -14,7 +22,7 @@ export type FrameRefusal = 'foreign' | 'version' | 'too-large' | 'checksum' | En
  * A frame, its numbers in network byte order:
  *
  *   0   3 bytes   "NCV"
- *   3   1 byte    version of the format
+ *   3   1 byte    version of the format: the oldest that can say all of the entry
  *   4   4 bytes   CRC-32 of everything that follows
  *   8   4 bytes   length of the head
  *   12  4 bytes   length of the body, or NO_BODY
@@ -25,9 +33,8 @@ export type FrameRefusal = 'foreign' | 'version' | 'too-large' | 'checksum' | En
  * Stores outlast deployments: a change to these bytes, or to the head, takes a new version and is a release note.
  */
 const MAGIC = 0x4e4356;
-const VERSION = 1;
-const SIGNATURE = MAGIC * 256 + VERSION;
-const AT = { signature: 0, checksum: 4, headLength: 8, bodyLength: 12, head: 16 } as const;
+const VERSIONS: ReadonlySet<number> = new Set<FormatVersion>([1, 2]);
+const AT = { signature: 0, version: 3, checksum: 4, headLength: 8, bodyLength: 12, head: 16 } as const;
 const NO_BODY = 0xffff_ffff;
 
 /** The most that a head may take, in bytes. Around 250 tags of full length fit, or as many header fields. */
@@ -50,7 +57,7 @@ export function encodeEntry(entry: Entry, start: StampPosition): Buffer | undefi
   if (headLength > MAX_HEAD_BYTES) return undefined;
   // Not from Buffer's pool, a piece of which would keep all of it alive.
   const frame = Buffer.allocUnsafeSlow(AT.head + headLength + bodyLength);
-  frame.writeUInt32BE(SIGNATURE, AT.signature);
+  frame.writeUInt32BE(MAGIC * 256 + versionOf(entry), AT.signature);
   frame.writeUInt32BE(headLength, AT.headLength);
   frame.writeUInt32BE(body === undefined ? NO_BODY : bodyLength, AT.bodyLength);
   frame.write(head, AT.head);
@@ -71,8 +78,9 @@ export function encodeEntry(entry: Entry, start: StampPosition): Buffer | undefi
  */
 export function decodeEntry(bytes: unknown, expected: Expected): Entry | FrameRefusal {
   if (!Buffer.isBuffer(bytes) || bytes.length < AT.head) return 'foreign';
-  const signature = bytes.readUInt32BE(AT.signature);
-  if (signature !== SIGNATURE) return Math.floor(signature / 256) === MAGIC ? 'version' : 'foreign';
+  if (bytes.readUIntBE(AT.signature, 3) !== MAGIC) return 'foreign';
+  const version = bytes.readUInt8(AT.version);
+  if (!isVersion(version)) return 'version';
   const headLength = bytes.readUInt32BE(AT.headLength);
   const given = bytes.readUInt32BE(AT.bodyLength);
   const bodyLength = given === NO_BODY ? 0 : given;
@@ -82,7 +90,11 @@ export function decodeEntry(bytes: unknown, expected: Expected): Entry | FrameRe
   if (headLength > MAX_HEAD_BYTES || bodyLength > expected.maxBodyBytes) return 'too-large';
   if (bytes.readUInt32BE(AT.checksum) !== checksumOf(bytes)) return 'checksum';
   const body = given === NO_BODY ? undefined : bytes.subarray(bodyAt);
-  return readHead(bytes.toString('utf8', AT.head, bodyAt), body, expected);
+  return readHead(bytes.toString('utf8', AT.head, bodyAt), body, expected, version);
+}
+
+function isVersion(version: number): version is FormatVersion {
+  return VERSIONS.has(version);
 }
 
 function checksumOf(frame: Buffer): number {

@@ -18,7 +18,10 @@ export interface Expected {
  */
 export type EntryRefusal = 'key' | 'fields' | 'expired' | 'future';
 
-/** By place rather than by name: a fourth less to send and to parse for each hit. `null` stands for what is absent. */
+/**
+ * By place rather than by name: a fourth less to send and to parse for each hit. `null` stands for what is absent. What
+ * the second version of the format added stands at the end, and only where an entry has it.
+ */
 type Head = [
   tags: readonly string[],
   /** Which of the tags is the key. */
@@ -35,7 +38,9 @@ type Head = [
   removed: readonly string[],
   freshness: Life | null,
   /** Not written where it is not known, as by releases that did not measure it. */
-  handlerTime?: number,
+  handlerTime?: number | null,
+  vary?: readonly string[] | null,
+  validator?: string | null,
 ];
 
 type Life = [
@@ -49,13 +54,17 @@ type Life = [
 
 type Untrusted<T> = { [P in keyof T]: unknown };
 
-const HEAD_FIELDS = { least: 13, most: 14 } as const satisfies Record<string, Head['length']>;
+/** By version of the format. The last of the first one's is not there where it is not known. */
+const HEAD_FIELDS = {
+  1: { least: 13, most: 14 },
+  2: { least: 16, most: 16 },
+} as const satisfies Record<number, Record<string, Head['length']>>;
+
+export type FormatVersion = keyof typeof HEAD_FIELDS;
 
 const LIFE_FIELDS = 5 satisfies Life['length'];
 
 const LIFE_AT = 12;
-
-const HANDLER_TIME_AT = 13;
 
 const LIFE_FLAGS = { alwaysRevalidate: 1, staleForbidden: 2 } as const;
 const ALL_LIFE_FLAGS = LIFE_FLAGS.alwaysRevalidate + LIFE_FLAGS.staleForbidden;
@@ -65,6 +74,9 @@ const MAX_SKEW = 10_000;
 
 /** Twice what the engine gives: 256 of the application's and a few for route, path and key. */
 const MAX_TAGS = 512;
+
+/** More than a response that is stored may name. */
+const MAX_VARY = 64;
 
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
@@ -86,9 +98,15 @@ export function isStorable({ key, tags, response }: Entry, bodyLength: number): 
   return areTags(tags) && tags.includes(key) && areFields(response.headers, bodyLength);
 }
 
+/** The oldest version of the format that can say all of an entry: what older releases can read, they may. */
+export function versionOf({ vary, validator }: Entry): FormatVersion {
+  return vary === undefined && validator === undefined ? 1 : 2;
+}
+
 /** @param entry one that is storable */
 export function writeHead(entry: Entry, { epoch, n }: StampPosition): string {
-  const { key, variantOf, tags, storedAt, expiresAt, response, freshness, handlerTime } = entry;
+  const { key, variantOf, tags, storedAt, expiresAt, response, freshness } = entry;
+  const { handlerTime, vary, validator } = entry;
   const { status, statusMessage, delivery, headers, removed } = response;
   const head: Head = [
     tags,
@@ -105,7 +123,8 @@ export function writeHead(entry: Entry, { epoch, n }: StampPosition): string {
     removed,
     freshness === undefined ? null : writeLife(freshness),
   ];
-  if (handlerTime !== undefined) head.push(handlerTime);
+  if (versionOf(entry) === 2) head.push(handlerTime ?? null, vary ?? null, validator ?? null);
+  else if (handlerTime !== undefined) head.push(handlerTime);
   return JSON.stringify(head);
 }
 
@@ -121,10 +140,15 @@ function writeLife(life: EntryLife): Life {
 }
 
 /** The entry that a head and its body make, or why they make none. Never throws. */
-export function readHead(text: string, body: Buffer | undefined, expected: Expected): Entry | EntryRefusal {
+export function readHead(
+  text: string,
+  body: Buffer | undefined,
+  expected: Expected,
+  version: FormatVersion,
+): Entry | EntryRefusal {
   const head = parse(text);
-  if (!Array.isArray(head) || head.length < HEAD_FIELDS.least || head.length > HEAD_FIELDS.most)
-    return 'fields';
+  const { least, most } = HEAD_FIELDS[version];
+  if (!Array.isArray(head) || head.length < least || head.length > most) return 'fields';
   const [tags, keyAt, variantOf, epoch, n, storedAt, expiresAt] = head as Untrusted<Head>;
   if (!areTags(tags)) return 'fields';
   const { key, now } = expected;
@@ -144,8 +168,11 @@ export function readHead(text: string, body: Buffer | undefined, expected: Expec
   const given: unknown = head[LIFE_AT];
   const freshness = given === null ? undefined : readLife(given, expiresAt, storedAt - since);
   if (freshness === 'fields') return 'fields';
-  const handlerTime: unknown = head[HANDLER_TIME_AT];
-  if (handlerTime !== undefined && (!isWhole(handlerTime) || handlerTime < 0)) return 'fields';
+  const added = readAdded(head, version);
+  if (added === undefined) return 'fields';
+  // Without a response of its own it must never be taken for one.
+  if (added.vary !== undefined && !(body === undefined && freshness?.alwaysRevalidate === true))
+    return 'fields';
   return {
     key,
     ...(variantOf !== null && { variantOf }),
@@ -157,8 +184,32 @@ export function readHead(text: string, body: Buffer | undefined, expected: Expec
     storedAt: since,
     expiresAt: since + kept,
     ...(freshness !== undefined && { freshness }),
-    ...(handlerTime !== undefined && { handlerTime }),
+    ...added,
   };
+}
+
+/** What came to be part of the head later; nothing where any of it is not as it is written. */
+function readAdded(head: readonly unknown[], version: FormatVersion): Added | undefined {
+  const [handlerTime = null, vary = null, validator = null] = head.slice(LIFE_AT + 1);
+  // The first version leaves out what is not known.
+  if (version === 1 && head.length > LIFE_AT + 1 && handlerTime === null) return undefined;
+  if (handlerTime !== null && !isTime(handlerTime)) return undefined;
+  if ((vary !== null && !isVary(vary)) || (validator !== null && !isText(validator))) return undefined;
+  return {
+    ...(handlerTime !== null && { handlerTime }),
+    ...(vary !== null && { vary }),
+    ...(validator !== null && { validator }),
+  };
+}
+
+type Added = Pick<Entry, 'handlerTime' | 'vary' | 'validator'>;
+
+function isTime(value: unknown): value is number {
+  return isWhole(value) && value >= 0;
+}
+
+function isVary(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.length <= MAX_VARY && value.every(isFieldName);
 }
 
 /** @param ahead by how much the clock of the one who stored is ahead of ours, in milliseconds */

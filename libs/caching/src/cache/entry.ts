@@ -38,7 +38,7 @@ export interface EntryLife {
   readonly staleForbidden: boolean;
 }
 
-/** A stored view. */
+/** A stored view, or the word that there are several of one key. */
 export interface Entry {
   readonly key: string;
   /** The key without the header values in it, where there are any: variants of one URL are capped together. */
@@ -60,6 +60,13 @@ export interface Entry {
   readonly handlerTime?: number | undefined;
   /** Where a look-up has found it; not kept with it. Default: in this process. */
   readonly tier?: 'shared';
+  /** What the application said of the state of its data before the handler ran, so that the entry can be renewed. */
+  readonly validator?: string | undefined;
+  /**
+   * Names of the request fields by which the views of this key are told apart, where there are several. Such an entry
+   * holds no response: these lie under keys of their own, and this one is never fresh.
+   */
+  readonly vary?: readonly string[] | undefined;
 }
 
 /** Whether an entry may answer by itself: neither stale nor to be asked about first. */
@@ -84,14 +91,18 @@ const OVERHEAD = {
   header: 136,
   body: 216,
   removed: 40,
+  vary: 64,
+  validator: 32,
 } as const;
 
 /** Bytes that an entry takes, as the bound of the memory store counts them. */
-export function sizeOf({ key, variantOf, tags, response, freshness }: Entry): number {
+export function sizeOf({ key, variantOf, tags, response, freshness, vary, validator }: Entry): number {
   const { headers, removed, heldBytes } = response;
   let size = OVERHEAD.entry + sizeOfText(key);
   if (freshness !== undefined) size += OVERHEAD.freshness;
   if (variantOf !== undefined) size += OVERHEAD.variant + sizeOfText(variantOf);
+  if (validator !== undefined) size += OVERHEAD.validator + sizeOfText(validator);
+  for (const name of vary ?? []) size += OVERHEAD.vary + name.length;
   for (const tag of tags) size += OVERHEAD.tag + (tag === key ? 0 : sizeOfText(tag));
   for (const [name, value] of headers) size += OVERHEAD.header + name.length + String(value).length;
   size += OVERHEAD.removed * removed.length;

@@ -7,8 +7,19 @@ import type { StoreGuard } from './guard.js';
 import { chain, type MaybePromise } from './maybe-promise.js';
 import type { StampPosition } from './stamps.js';
 
-/** What whoever asked for a lease has to do: fill with it, fill without it, or take what another has filled. */
-export type Claim = { readonly token: string } | 'without' | Entry;
+/** What a look-up finds: an entry, or that there are none but under keys of their variants. */
+export type Found = Entry | (StampPosition & { readonly vary?: readonly string[] });
+
+/** There are responses of the key, told apart by these request fields. */
+export interface Varied {
+  readonly variedBy: readonly string[];
+}
+
+/**
+ * What whoever asked for a lease has to do: fill with it, fill without it, take what another has filled, or ask for
+ * the variant of its own.
+ */
+export type Claim = { readonly token: string } | 'without' | Entry | Varied;
 
 export interface FillLeaseOptions {
   readonly store: CacheStore;
@@ -16,7 +27,7 @@ export interface FillLeaseOptions {
   readonly clock: Clock;
   /** How long a lease lasts, and how long others wait for its holder, in milliseconds. */
   readonly timeout: number;
-  readonly lookup: (key: string, spent: number) => MaybePromise<Entry | StampPosition>;
+  readonly lookup: (key: string, spent: number) => MaybePromise<Found>;
   /** Where giving a lease back goes on. */
   readonly background: BackgroundWork;
   /** Default `Math.random`. */
@@ -63,9 +74,9 @@ export class FillLease {
       if (lease === 'unknown') return { token };
       // Whoever held it before may have filled since the last look, so there is another, also with the lease in hand.
       const found = await lookup(key, clock.now() - budgetFrom);
-      if (isEntry(found)) {
+      if (isEntry(found) || found.vary !== undefined) {
         if (lease === 'ours') this.release(key, token);
-        return found;
+        return isEntry(found) ? found : { variedBy: found.vary ?? [] };
       }
       if (lease === 'ours') return { token };
       if (clock.now() >= deadline) return 'without';

@@ -4,6 +4,7 @@ import type { MaybePromise } from './maybe-promise.js';
 import type { Flight, FlightResult } from './single-flight.js';
 import type { SkipReason } from './reasons.js';
 import type { StampPosition } from './stamps.js';
+import { type Variant, variantsOf } from './variants.js';
 
 /** For how long after an error all instances run their own handlers for its key, in milliseconds. */
 const SHARED_BY_NOBODY = 1_000;
@@ -14,13 +15,24 @@ export interface ViewKey {
   readonly key: string;
   /** The key without the header values in it, where there are any: variants of one URL are capped together. */
   readonly variantOf?: string;
+  /** The key of all its variants, where `key` is the one of this request's. */
+  readonly primary?: string;
 }
 
 /** What a fill asks of the engine. */
 export interface FillHost {
   isCurrent(): boolean;
-  /** Whether it is kept. */
-  save(entry: Entry, lease: string | undefined, trace: RequestTrace | undefined): MaybePromise<boolean>;
+  /**
+   * Whether it is kept.
+   *
+   * @param variants what is stored beside it, so that it is found
+   */
+  save(
+    entry: Entry,
+    lease: string | undefined,
+    trace: RequestTrace | undefined,
+    variants: Entry | undefined,
+  ): MaybePromise<boolean>;
   now(): number;
   /** Milliseconds of a clock for durations. */
   elapsed(): number;
@@ -49,6 +61,8 @@ export class Fill {
   ttl: number | undefined;
   /** What makes it the only fill of its key among all instances. */
   lease: string | undefined;
+  /** By which request fields the responses of its key are told apart, where the store said so before it began. */
+  variedBy: readonly string[] | undefined;
   /** Why the response is not stored, once that is known. */
   skipped: SkipReason | undefined;
   /** Told how it ended. */
@@ -120,8 +134,9 @@ export class Fill {
    * Stores the response for `ttl` milliseconds, if it is still current, and gives it to those who wait.
    *
    * @param life how it may be used meanwhile; default: as fresh
+   * @param variant which of its key's responses it is; default: the only one
    */
-  store(response: StoredResponse, ttl: number, life?: EntryLife): void {
+  store(response: StoredResponse, ttl: number, life?: EntryLife, variant?: Variant): void {
     const current = this.isCurrent();
     let kept: MaybePromise<boolean> | undefined;
     if (current && !this.#ended) {
@@ -129,34 +144,37 @@ export class Fill {
       const storedAt = this.host.now();
       // A copy, as a list that was added to keeps room for more.
       const tags = this.tags.slice();
-      const { key, variantOf } = view;
-      const expiresAt = storedAt + ttl;
-      kept = this.host.save(
-        {
-          key,
-          ...(variantOf && { variantOf }),
-          response,
-          tags,
-          start,
-          order,
-          storedAt,
-          expiresAt,
-          ...(life && { freshness: life }),
-          handlerTime,
-        },
-        this.#takeLease(),
-        this.trace,
-      );
+      const { key: ownKey, primary = ownKey, variantOf = variant && primary } = view;
+      const key = variant?.key ?? ownKey;
+      if (key !== ownKey) tags.push(key);
+      const entry: Entry = {
+        key,
+        ...(variantOf && { variantOf }),
+        response,
+        tags,
+        start,
+        order,
+        storedAt,
+        expiresAt: storedAt + ttl,
+        ...(life && { freshness: life }),
+        handlerTime,
+      };
+      const variants = variant && variantsOf(primary, variant, entry);
+      kept = this.host.save(entry, this.#takeLease(), this.trace, variants);
     }
-    this.#end({ response, current, handlerTime: this.handlerTime }, kept);
+    this.#end({ response, current, handlerTime: this.handlerTime, variant }, kept);
   }
 
   /** Gives the response to those who wait now and keeps it for nobody, as for an error status. */
-  share(response: StoredResponse, handlerTime: number | undefined = this.handlerTime): void {
+  share(
+    response: StoredResponse,
+    handlerTime: number | undefined = this.handlerTime,
+    variant?: Variant,
+  ): void {
     const lease = this.#takeLease();
     // Other instances would run a handler that fails one after the other, each waiting for the one before.
     if (lease !== undefined) this.host.release(lease, SHARED_BY_NOBODY);
-    this.#end({ response, current: this.isCurrent(), handlerTime });
+    this.#end({ response, current: this.isCurrent(), handlerTime, variant });
   }
 
   /** The response is for its own client only: those who wait run their own handlers, and so do the next ones. */

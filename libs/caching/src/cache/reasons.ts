@@ -19,7 +19,9 @@ export type BypassReason =
   /** The `Host` is not in the key's allow-list. */
   | 'host'
   /** The arguments of a memoized function are longer than a key may be. */
-  | 'arguments';
+  | 'arguments'
+  /** The fields that its responses vary on have more than 4,096 characters in this request. */
+  | 'vary';
 
 /** Why a response was not stored. */
 export type SkipReason =
@@ -35,7 +37,7 @@ export type SkipReason =
   | 'no-cache'
   /** Over when it came, by its `Cache-Control`, `Expires` or `Age`. */
   | 'stale'
-  /** `Vary: *`, an invalid one, or one that names a header the key does not cover. */
+  /** `Vary: *`, an invalid one, or one by which requests can't be told apart: too many names, too long values. */
   | 'vary'
   | 'partial'
   | 'not-modified'

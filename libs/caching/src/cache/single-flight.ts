@@ -1,6 +1,7 @@
 import type { Clock } from './clock.js';
 import type { StoredResponse } from './entry.js';
 import { isSamePosition, type StampPosition } from './stamps.js';
+import type { Variant, VariantKeyOf } from './variants.js';
 
 /**
  * What becomes of a request that waited for another's fill: it is given the response, or it runs its own
@@ -17,7 +18,11 @@ export interface SharedResponse {
 
 /** How a fill in progress ended, as its waiters have to know it. */
 export type FlightResult =
-  | (SharedResponse & { readonly current: boolean })
+  | (SharedResponse & {
+      readonly current: boolean;
+      /** Where it is not for all requests of the flight's key. */
+      readonly variant?: Variant | undefined;
+    })
   /** The response is for its own client only, or nobody knows when it ends. */
   | 'uncacheable'
   /** Its waiters have waited for long enough. */
@@ -27,6 +32,7 @@ export type FlightResult =
 
 interface Waiter {
   readonly arrivedAt: StampPosition;
+  readonly variantKeyOf: VariantKeyOf | undefined;
   readonly resolve: (outcome: FlightOutcome) => void;
 }
 
@@ -52,14 +58,15 @@ export class Flight {
   }
 
   /** Waits for the result, until the flight's deadline. */
-  wait(arrivedAt: StampPosition): Promise<FlightOutcome> {
+  wait(arrivedAt: StampPosition, variantKeyOf?: VariantKeyOf): Promise<FlightOutcome> {
     this.#cancelDeadline ??= this.flights.armDeadline(this);
-    return new Promise((resolve) => (this.#waiters ??= []).push({ arrivedAt, resolve }));
+    return new Promise((resolve) => (this.#waiters ??= []).push({ arrivedAt, variantKeyOf, resolve }));
   }
 
   /**
    * Ends the flight; a second call does nothing. A waiter is given the response only if nothing that concerns it
-   * was evicted between the start of the fill and the waiter's arrival: it may not see what was true before.
+   * was evicted between the start of the fill and the waiter's arrival: it may not see what was true before. Nor one
+   * that turned out to be another variant than its own.
    */
   settle(result: FlightResult): void {
     this.flights.remove(this);
@@ -68,13 +75,18 @@ export class Flight {
     this.tags = NO_TAGS;
     const waiters = this.#waiters ?? [];
     this.#waiters = undefined;
-    for (const { arrivedAt, resolve } of waiters) {
+    for (const { arrivedAt, variantKeyOf, resolve } of waiters) {
       if (result === 'uncacheable') resolve('alone');
       else if (result === 'late') resolve('late');
-      else if (result === 'aborted') resolve('retry');
+      else if (result === 'aborted' || !isItsVariant(result.variant, variantKeyOf)) resolve('retry');
       else resolve(result.current || isSamePosition(arrivedAt, this.start) ? result : 'retry');
     }
   }
+}
+
+/** RFC 9111 §4.1, for those who came before anybody knew by what the response is chosen. */
+function isItsVariant(variant: Variant | undefined, keyOf: VariantKeyOf | undefined): boolean {
+  return variant === undefined || keyOf?.(variant.vary) === variant.key;
 }
 
 export interface SingleFlightOptions {

@@ -13,6 +13,7 @@ import { chain, isPromiseLike, type MaybePromise } from './maybe-promise.js';
 import { type FlightOutcome, SingleFlight } from './single-flight.js';
 import type { SkipReason } from './reasons.js';
 import type { StampPosition } from './stamps.js';
+import type { VariantKeyOf } from './variants.js';
 
 /** How many requests may wait for one fill; the rest run their own handler. */
 export const MAX_WAITERS = 16_384;
@@ -20,6 +21,8 @@ export const MAX_WAITERS = 16_384;
 /** Where a fill may start from, and what is stored but no longer fresh. */
 export interface Missed extends StampPosition {
   readonly stale?: Entry;
+  /** There are several responses of this key, told apart by these request fields: it is theirs that is to be looked up. */
+  readonly vary?: readonly string[];
 }
 
 /** What a request that missed has to do: run the handler and tell the fill, or wait for another's. */
@@ -132,7 +135,7 @@ export class ViewCache {
 
   #judge(found: Entry | StampPosition): Entry | Missed {
     if (!isEntry(found) || isFresh(found, this.#clock.now())) return found;
-    return this.missedAt(found);
+    return found.vary === undefined ? this.missedAt(found) : { ...this.#store.position, vary: found.vary };
   }
 
   /** For an entry that may not answer a request, though it is fresh: where a fill may start from. */
@@ -156,20 +159,24 @@ export class ViewCache {
     return this.#flights.find(key) !== undefined;
   }
 
-  /** For a request that missed: wait for the fill that is under way, or lead one. */
-  join(view: ViewKey, missed: Missed, tags: string[]): Ticket {
+  /**
+   * For a request that missed: wait for the fill that is under way, or lead one.
+   *
+   * @param variantKeyOf for the one that waits, should there turn out to be variants. Without it none of them is its own
+   */
+  join(view: ViewKey, missed: Missed, tags: string[], variantKeyOf?: VariantKeyOf): Ticket {
     const start = startOf(missed);
     if (!this.#hitForMiss.has(view.key)) {
       const flight = this.#flights.find(view.key, start.joinsAfter);
       if (flight === undefined) return { role: 'fill', fill: this.#begin(view, start, tags, true) };
-      if (flight !== 'full') return { role: 'wait', outcome: flight.wait(start) };
+      if (flight !== 'full') return { role: 'wait', outcome: flight.wait(start, variantKeyOf) };
     }
     return { role: 'fill', fill: this.#begin(view, start, tags, false) };
   }
 
   /** For a request whose flight ended without a response for it: the first to come leads the next one. */
-  rejoin(view: ViewKey, tags: string[]): Ticket {
-    return this.join(view, this.#store.position, tags);
+  rejoin(view: ViewKey, tags: string[], variantKeyOf?: VariantKeyOf): Ticket {
+    return this.join(view, this.#store.position, tags, variantKeyOf);
   }
 
   /** A fill that nobody waits for and that waits for nobody; its result replaces what is stored. */
@@ -196,7 +203,8 @@ export class ViewCache {
 
   /**
    * For a fill that should be the only one among all instances: waits for its turn. Where another instance has filled
-   * meanwhile, that entry is given to those who wait here, and no handler has to run.
+   * meanwhile, that entry is given to those who wait here, and no handler has to run. Where it turned out meanwhile that
+   * there are variants of the key, `fill.variedBy` says by what, and no turn was waited for.
    */
   async claim(fill: Fill, spent = 0): Promise<Entry | undefined> {
     const { key } = fill.view;
@@ -205,6 +213,10 @@ export class ViewCache {
     if ('token' in claim) {
       if (fill.ended) this.#leases.release(key, claim.token);
       else fill.lease = claim.token;
+      return undefined;
+    }
+    if ('variedBy' in claim) {
+      fill.variedBy = claim.variedBy;
       return undefined;
     }
     fill.share(claim.response, claim.handlerTime);
@@ -250,10 +262,12 @@ export class ViewCache {
 
   #begin(view: ViewKey, start: StampPosition, tags: string[], leads: boolean): Fill {
     tags.push(view.key);
+    if (view.primary !== undefined) tags.push(view.primary);
     const flight = leads ? this.#flights.lead(view.key, start, tags) : undefined;
     return new Fill(view, start, ++this.#fills, tags, flight, {
       isCurrent: () => this.#store.isCurrent(start, tags),
-      save: (entry, lease, trace) => this.#save(entry, lease, trace ?? this.#events.begin(view.route)),
+      save: (entry, lease, trace, variants) =>
+        this.#save(view, entry, lease, trace ?? this.#events.begin(view.route), variants),
       now: () => this.#clock.now(),
       elapsed: () => elapsed(this.#clock),
       skipped: (reason) => this.#onFilled?.(view.key, reason),
@@ -265,18 +279,20 @@ export class ViewCache {
     });
   }
 
-  #save(entry: Entry, lease: string | undefined, trace: RequestTrace | undefined): MaybePromise<boolean> {
+  #save(
+    view: ViewKey,
+    entry: Entry,
+    lease: string | undefined,
+    trace: RequestTrace | undefined,
+    variants: Entry | undefined,
+  ): MaybePromise<boolean> {
     const since = trace?.elapsed() ?? 0;
-    this.#hitForMiss.delete(entry.key);
-    // Off the response path: nobody waits for this, and its failure is an event.
-    const kept = this.#guard.tolerate(
-      'set',
-      () => this.#store.set(entry),
-      () => false,
-    );
-    const told = chain(kept, (isKept) => {
+    this.#hitForMiss.delete(view.key);
+    const found = variants === undefined ? true : this.#set(variants);
+    const kept = this.#set(entry);
+    const told = chain(isPromiseLike(found) ? found.then(() => kept) : kept, (isKept) => {
       // Not before: whoever has the lease next looks for the entry.
-      if (lease !== undefined) this.#leases.release(entry.key, lease);
+      if (lease !== undefined) this.#leases.release(view.key, lease);
       if (isKept) trace?.stored(entry, since);
       if (isKept) this.#onFilled?.(entry.key, 'stored');
       return isKept;
@@ -284,11 +300,20 @@ export class ViewCache {
     this.#background.add(told);
     return told;
   }
+
+  /** Off the response path: nobody waits for this, and its failure is an event. */
+  #set(entry: Entry): MaybePromise<boolean> {
+    return this.#guard.tolerate(
+      'set',
+      () => this.#store.set(entry),
+      () => false,
+    );
+  }
 }
 
 /** Without the entry: what is kept of a fill must not keep all that was stored before it. */
 function startOf(missed: Missed): StampPosition {
-  if (missed.stale === undefined) return missed;
+  if (missed.stale === undefined && missed.vary === undefined) return missed;
   const { epoch, n, shared, joinsAfter } = missed;
   return { epoch, n, ...(shared && { shared }), ...(joinsAfter !== undefined && { joinsAfter }) };
 }

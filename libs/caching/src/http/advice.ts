@@ -46,6 +46,10 @@ export const BYPASS_ADVICE: Readonly<Record<BypassReason, Advice>> = {
     because: 'The arguments of the memoized function are longer than a key may be.',
     change: 'Name what counts of them with key.',
   },
+  vary: {
+    because: 'The fields that its responses vary on have more than 4,096 characters in this request.',
+    change: 'Send shorter ones, or have the handler vary on less.',
+  },
 };
 
 export const SKIP_ADVICE: Readonly<Record<SkipReason, Advice>> = {
@@ -79,8 +83,8 @@ export const SKIP_ADVICE: Readonly<Record<SkipReason, Advice>> = {
     change: "Give it a longer max-age, or set freshness: 'route' so that ttl decides.",
   },
   vary: {
-    because: 'Its Vary names something that the key does not cover.',
-    change: 'Add these headers to vary of its @CacheView.',
+    because: 'Its Vary is *, invalid, or names more than 16 fields, or fields of more than 4,096 characters.',
+    change: 'Name in Vary only what the response is chosen by.',
   },
   partial: { because: 'A part of a representation (206) is not stored.' },
   'not-modified': { because: 'A 304 has nothing to store.' },

@@ -2,10 +2,10 @@ import type { BypassReason, SkipReason } from '../cache/reasons.js';
 import type { StaleReason } from '../observe/cache-event.js';
 
 /**
- * Why a handler ran (RFC 9211 §2.2): nothing was stored for the request (`uri-miss`), what was is no longer fresh
- * (`stale`), or the request wished for a new response.
+ * Why a handler ran (RFC 9211 §2.2): nothing was stored for the request (`uri-miss`), or only other variants of it
+ * (`vary-miss`), what was is no longer fresh (`stale`), or the request wished for a new response.
  */
-export type Forwarded = 'uri-miss' | 'stale' | 'request';
+export type Forwarded = 'uri-miss' | 'vary-miss' | 'stale' | 'request';
 
 /** Whether a response is stored, and for how long it will be fresh. */
 export type Storing =

@@ -1,5 +1,6 @@
 import type { Clock } from '../cache/clock.js';
 import { bytesOf, type Entry, isEntry, sizeOf } from '../cache/entry.js';
+import type { ViewKey } from '../cache/fill.js';
 import type { History } from '../cache/history.js';
 import type { ViewCache } from '../cache/view-cache.js';
 import { CacheCallbackError } from '../caching.errors.js';
@@ -10,6 +11,7 @@ import { BYPASS_ADVICE, SKIP_ADVICE } from './advice.js';
 import type { ExplainedEntry, ExplainedTag, ExplainRequest, Explanation } from './explanation.js';
 import { freshFor, generatedAt } from './hit-fields.js';
 import { askUser } from './key-builder.js';
+import type { KeyBypass } from './key-strategy.js';
 import { policyFields } from './policy-origin.js';
 import { describedRequest } from './request-description.js';
 import { type RequestView, splitTarget } from './request-view.js';
@@ -82,7 +84,8 @@ export class Explainer {
     const { options } = this.parts;
     const admitted = await admit(view, request, options);
     if ('bypass' in admitted) return bypassed(each, admitted.bypass);
-    const viewKey = await view.key.build(request, admitted.principal);
+    const built = await view.key.build(request, admitted.principal);
+    const viewKey = 'bypass' in built ? built : await this.#variantOf(each, built);
     if ('bypass' in viewKey) return bypassed(each, viewKey.bypass);
     const key = await view.key.describe(request, admitted.principal);
     const { refresh } = view;
@@ -115,6 +118,14 @@ export class Explainer {
       because,
       advice: ['Give it a longer ttl.'],
     };
+  }
+
+  /** Where a response of its own lies for requests that its route tells apart by what was in `Vary`. */
+  async #variantOf({ view, request }: Case, built: ViewKey): Promise<ViewKey | KeyBypass> {
+    const own = view.learned.viewOf(built, request.headers);
+    if ('bypass' in own || own !== built) return own;
+    const found = await this.parts.cache.lookup(built.key);
+    return (!isEntry(found) && view.learned.elsewhere(built, found.vary, request.headers)) || built;
   }
 
   #past(key: string, tags: readonly string[]): Pick<Explanation, 'lastFill' | 'lastEviction'> {

@@ -1,9 +1,10 @@
 import { isPromiseLike } from '../cache/maybe-promise.js';
 import type { SkipReason } from '../cache/reasons.js';
+import type { Variant } from '../cache/variants.js';
 import { CacheCallbackError, describe } from '../caching.errors.js';
 import type { HeaderBag } from './header-diff.js';
 import { type FreshnessPolicy, lifeOf, type LifeRefusal, type StoredLife } from './semantics/freshness.js';
-import { parseVary } from './semantics/vary.js';
+import { parseVary, UNSEEN_BY_HANDLERS } from './semantics/vary.js';
 
 /** What a response filter callback sees: what is about to be sent, not what the handler returned. */
 export interface FilteredResponse {
@@ -67,6 +68,8 @@ export interface ResponseHead {
   /** When its handler was started, and now, in milliseconds since the epoch. */
   readonly requestedAt: number;
   readonly receivedAt: number;
+  /** What it is, where it varies on more than the key covers. `undefined` where requests can't be told apart by that. */
+  readonly variantBy: (names: readonly string[]) => Variant | undefined;
   /** RFC 9111 §3.5 counts: the request had `Authorization`, and the response is to say that it may be shared. */
   readonly isAuthorized: boolean;
 }
@@ -77,9 +80,12 @@ export interface HandlerWish {
   readonly ttl: number | undefined;
 }
 
-export type StoringVerdict =
-  | { readonly store: true; readonly life: StoredLife }
-  | { readonly store: false; readonly reason: SkipReason };
+export type StoringVerdict = (
+  { readonly store: true; readonly life: StoredLife } | { readonly store: false; readonly reason: SkipReason }
+) & {
+  /** Where it is not for all requests of its key, which those who wait have to know of what is not stored, too. */
+  readonly variant?: Variant | undefined;
+};
 
 /** Of those of a response's own reasons that don't make it its own client's: an error may have no life at all. */
 const SHAREABLE: ReadonlySet<LifeRefusal> = new Set(['stale']);
@@ -98,11 +104,15 @@ export function mayStore(policy: StoringPolicy, head: ResponseHead, wish: Handle
   const ttl = policy.statuses.get(head.status);
   const verdict = lifeOf({ ...policy.freshness, ttl: wish.ttl ?? ttl ?? ANY_TTL }, head);
   if (!verdict.store && !SHAREABLE.has(verdict.reason)) return verdict;
-  if (!isVaryCovered(policy, head)) return { store: false, reason: 'vary' };
+  const names = uncoveredVary(policy, head);
+  const variant = names?.length === 0 ? undefined : names && head.variantBy(names);
+  if (names === undefined || (names.length > 0 && variant === undefined))
+    return { store: false, reason: 'vary' };
   const { headers } = head;
   if (headers['content-encoding'] !== undefined || headers.trailer !== undefined)
     return { store: false, reason: 'encoded' };
-  return ttl === undefined ? { store: false, reason: 'status' } : verdict;
+  const decided: StoringVerdict = ttl === undefined ? { store: false, reason: 'status' } : verdict;
+  return variant === undefined ? decided : { ...decided, variant };
 }
 
 function ownReason(
@@ -116,15 +126,22 @@ function ownReason(
   return status === 304 ? 'not-modified' : undefined;
 }
 
-/** RFC 9111 §4.1: a response may be reused only for requests with the same values of the headers it varies on. */
-function isVaryCovered(
+/**
+ * RFC 9111 §4.1: a response may be reused only for requests with the same values of the fields it varies on. Those that
+ * the key does not cover; `undefined` where nobody can tell which they are.
+ */
+function uncoveredVary(
   { keyedHeaders, declaredVary }: StoringPolicy,
   { headers, varyBefore }: ResponseHead,
-): boolean {
-  if (headers.vary === undefined) return true;
-  const names = parseVary(headers.vary);
-  return (
-    names !== undefined &&
-    names.every((name) => keyedHeaders.has(name) || (varyBefore.includes(name) && !declaredVary.has(name)))
+): readonly string[] | undefined {
+  if (headers.vary === undefined) return NONE;
+  return parseVary(headers.vary)?.filter(
+    (name) =>
+      !keyedHeaders.has(name) &&
+      !UNSEEN_BY_HANDLERS.has(name) &&
+      // Middleware's own, which varies hits as well.
+      !(varyBefore.includes(name) && !declaredVary.has(name)),
   );
 }
+
+const NONE: readonly string[] = [];

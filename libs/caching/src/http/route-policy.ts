@@ -6,11 +6,20 @@ import type { CacheScope, CacheStatuses, RequestCallback, ResolvedOptions } from
 import type { CacheViewOptions } from '../decorators.js';
 import { duration } from '../resolve-options.js';
 import { listOf } from './header-diff.js';
+import { LearnedVary } from './learned-vary.js';
 import type { Downstream } from './hit-fields.js';
 import { KeyBuilder } from './key-builder.js';
-import { component, headers, type KeyCoverage, type KeyStrategy, query } from './key-strategy.js';
+import {
+  component,
+  headers,
+  type KeyCoverage,
+  type KeyStrategy,
+  type NamedKeyStrategy,
+  query,
+} from './key-strategy.js';
 import { policyFingerprint } from './policy-fingerprint.js';
 import type { RequestView } from './request-view.js';
+import { secondaryKey } from './semantics/vary.js';
 import { tagsOf } from './tag-options.js';
 import type { RecordingPolicy } from './view-recording.js';
 
@@ -19,6 +28,8 @@ export interface ViewPolicy extends RecordingPolicy {
   readonly method: string;
   readonly ttl: number;
   readonly key: KeyBuilder;
+  /** What `Vary` has said beside it. */
+  readonly learned: LearnedVary;
   readonly coverage: readonly KeyCoverage[];
   /** The strategies of `key` as they are written, for messages. */
   readonly keyTexts: readonly string[];
@@ -119,6 +130,7 @@ export function compileView(
       scoped: typeof merged.scope === 'function',
       strategies,
     }),
+    learned: new LearnedVary(module.namespace, { languages: merged.languages }),
     tags: tagsOf(route, merged.tags),
   };
 }
@@ -143,9 +155,24 @@ function downstreamOf(given: CacheViewOptions['downstream'], route: string): Dow
   };
 }
 
-function strategiesOf({ key, vary = [] }: CacheViewOptions): KeyStrategy[] {
+function strategiesOf({ key, vary = [], languages }: CacheViewOptions): KeyStrategy[] {
   const own: KeyStrategy[] = key === undefined ? [query()] : [key].flat();
-  return vary.length === 0 ? own : [...own, headers(...vary)];
+  if (vary.length === 0) return own;
+  const named = headers(...vary);
+  return [...own, languages === undefined ? named : byLanguages(named, vary, languages)];
+}
+
+/** The same strategy, for which requests that like the same of these languages best are the same. */
+function byLanguages(
+  named: NamedKeyStrategy,
+  vary: readonly string[],
+  languages: readonly string[],
+): NamedKeyStrategy {
+  const names = vary.map((name) => name.toLowerCase()).sort();
+  return {
+    ...named,
+    part: ({ headers: given }) => secondaryKey(names, given, { languages }) ?? { bypass: 'vary' },
+  };
 }
 
 function declaredVary({ controller, method }: RouteSite): Set<string> {

@@ -6,7 +6,7 @@ import type { Exchange } from './delivery.js';
 import type { ViewPolicy } from './route-policy.js';
 import { limitTags } from './route-tags.js';
 import { orStale } from './stale/or-stale.js';
-import { type Rescue, ViewRecording } from './view-recording.js';
+import { type AskedFor, type Rescue, ViewRecording } from './view-recording.js';
 
 /**
  * Runs the handler for a fill; what the framework sends of it is recorded.
@@ -30,9 +30,18 @@ export function runHandler(
     policy.freshness.mode === 'response' &&
     policy.scope === 'public' &&
     request.headers.authorization !== undefined;
+  const { learned } = policy;
+  const { view } = fill;
+  const asked: AskedFor = {
+    fwd,
+    isAuthorized,
+    rescue,
+    variantBy: (names) => learned.variantOf(view, names, request.headers),
+    onVariant: ({ vary }) => learned.learn(view, vary),
+  };
   const recording = platform.record(request.raw, response, {
     rawHandler: policy.rawHandler,
-    recording: (before) => new ViewRecording(policy, fill, { fwd, isAuthorized, rescue }, before),
+    recording: (before) => new ViewRecording(policy, fill, asked, before),
   });
   const answer = withFill(request.raw, fill, handle).pipe(
     tap({

@@ -6,11 +6,17 @@ import { checkPolicy } from '../resolve-options.js';
 import { FIELD_NAMES_RULE, isFieldName } from './key-options.js';
 import { checkTags } from './tag-options.js';
 
+/** RFC 5646 §2.1, as far as `Accept-Language` can ask for it. */
+function isTag(value: unknown): boolean {
+  return typeof value === 'string' && /^[a-z]{1,8}(?:-[a-z0-9]{1,8})*$/i.test(value);
+}
+
 /** All that `@CacheView` takes. */
 export const VIEW_FIELDS: Readonly<Record<keyof CacheViewOptions, true>> = {
   ttl: true,
   key: true,
   vary: true,
+  languages: true,
   scope: true,
   inputs: true,
   tags: true,
@@ -58,7 +64,7 @@ export function checkViewOptions(given: CacheViewOptions, route: string, warning
   const where = `@CacheView of ${route}`;
   checkNames(given, VIEW_FIELDS, where);
   checkPolicy(given, where, warnings);
-  const { vary, tags, inputs } = given;
+  const { vary, languages, tags, inputs } = given;
   if (vary !== undefined && !(Array.isArray(vary) && vary.every(isFieldName))) {
     throw new CachingConfigError(
       'vary',
@@ -67,6 +73,11 @@ export function checkViewOptions(given: CacheViewOptions, route: string, warning
       where,
     );
   }
+  if (
+    languages !== undefined &&
+    !(Array.isArray(languages) && languages.length > 0 && languages.every(isTag))
+  )
+    throw new CachingConfigError('languages', languages, "language tags, e.g. ['de', 'en-GB']", where);
   if (inputs !== undefined && inputs !== 'reviewed')
     throw new CachingConfigError('inputs', inputs, "'reviewed'", where);
   checkTags(tags, where);

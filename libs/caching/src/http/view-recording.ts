@@ -2,6 +2,7 @@ import { isUint8Array } from 'node:util/types';
 import type { StoredResponse } from '../cache/entry.js';
 import type { SkipReason } from '../cache/reasons.js';
 import type { Fill } from '../cache/fill.js';
+import type { Variant } from '../cache/variants.js';
 import { BodyRecorder } from './body-recorder.js';
 import { tagFor } from './body-tag.js';
 import type { Forwarded, VerdictFields } from './cache-headers.js';
@@ -44,6 +45,10 @@ export interface AskedFor {
   readonly isAuthorized: boolean;
   /** There where something stale may be sent in place of a failure. */
   readonly rescue?: Rescue | undefined;
+  /** What the response is, where it varies on these fields beside what the key covers. */
+  readonly variantBy: (names: readonly string[]) => Variant | undefined;
+  /** Told of the fields that responses of the key are known to vary on. */
+  readonly onVariant: (variant: Variant) => void;
 }
 
 /** A stored response that is sent in place of the handler's, and the fields that are added to it. */
@@ -88,6 +93,7 @@ export class ViewRecording {
   #verdict: StoringVerdict | undefined;
   /** Something else is sent in its place. */
   #isReplaced = false;
+  #variant: Variant | undefined;
   /** What the verdict was reached by, and when. */
   #etag: string | undefined;
   readonly #fields: FillFields;
@@ -159,9 +165,11 @@ export class ViewRecording {
         requestedAt: fill.startedAt,
         receivedAt: now,
         isAuthorized: this.asked.isAuthorized,
+        variantBy: this.asked.variantBy,
       },
       fill,
     );
+    this.#variant = this.#verdict.variant;
   }
 
   /** @param isOurs nobody else will write to the chunk's memory */
@@ -302,10 +310,11 @@ export class ViewRecording {
   /** Head and body have left: ends the fill. */
   settle(): void {
     if (this.ended || this.#response === undefined || this.#verdict === undefined) return;
+    if (this.#variant !== undefined) this.asked.onVariant(this.#variant);
     if (this.#verdict.store) this.#keep(this.#response, this.#verdict.life);
     else if (SHARED.has(this.#verdict.reason)) {
       this.#tell(this.#verdict.reason);
-      this.fill.share(this.#response);
+      this.fill.share(this.#response, undefined, this.#variant);
     } else this.#skip(this.#verdict.reason);
   }
 
@@ -314,7 +323,8 @@ export class ViewRecording {
     const { fill } = this;
     const now = fill.now();
     const since = now - this.#judgedAt();
-    fill.store(response, keepUntil - now, { ...life, ageAtStore: life.ageAtStore + Math.max(0, since) });
+    const ageAtStore = life.ageAtStore + Math.max(0, since);
+    fill.store(response, keepUntil - now, { ...life, ageAtStore }, this.#variant);
   }
 
   /** The client left before the response was complete: one of those who wait runs the handler instead. */

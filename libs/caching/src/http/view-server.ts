@@ -3,6 +3,7 @@ import { defer, from, mergeAll, mergeMap, type Observable, tap, throwError } fro
 import { type Entry, isEntry } from '../cache/entry.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import type { Fill, ViewKey } from '../cache/fill.js';
+import type { VariantKeyOf } from '../cache/variants.js';
 import type { Missed, Ticket, ViewCache } from '../cache/view-cache.js';
 import type { Clock } from '../cache/clock.js';
 import type { CacheEvents } from '../observe/events.js';
@@ -32,7 +33,11 @@ interface Miss {
   readonly fwd: Forwarded;
   /** What is stored and no longer fresh, for where the handler fails. */
   readonly stale?: Entry | undefined;
+  /** Which of the key's responses would be its own, should there be several. */
+  readonly variantKeyOf: VariantKeyOf;
 }
+
+type Answered = MaybePromise<Observable<unknown>>;
 
 /**
  * The way of a request through a cached route: admission, key, look-up, and then a hit, a wait for another's fill,
@@ -67,7 +72,9 @@ export class ViewServer {
     if (dispatch !== undefined) return this.#dispatched.serve(dispatch, policy, exchange);
     return chain(admit(policy, exchange.request, this.credentials), (admitted) => {
       if ('bypass' in admitted) return this.#bypass(policy, exchange, admitted);
-      return chain(policy.key.build(exchange.request, admitted.principal), (view) => {
+      return chain(policy.key.build(exchange.request, admitted.principal), (built) => {
+        if ('bypass' in built) return this.#bypass(policy, exchange, built);
+        const view = policy.learned.viewOf(built, exchange.request.headers);
         if ('bypass' in view) return this.#bypass(policy, exchange, view);
         exchange.trace?.identify(view.key);
         // A stored GET answers a HEAD as well (RFC 9110 §9.3.2); what a HEAD is answered with is no GET's response.
@@ -108,11 +115,28 @@ export class ViewServer {
   #head(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
     return chain(this.#ask(exchange, view), (found) => {
       if (isEntry(found)) return this.#delivery.hit(policy, exchange, found);
+      const own = this.#variant(policy, exchange, view, found, (variant) =>
+        this.#head(policy, exchange, variant),
+      );
+      if (own !== undefined) return own;
       const stale = this.#stale.forHead(found.stale);
       return stale === undefined
         ? this.#bypass(policy, exchange, { bypass: 'method' })
         : this.#delivery.stale(policy, exchange, stale, 'while-revalidate');
     });
+  }
+
+  /** Goes on with the request's own variant, where what was found says that its key has several. */
+  #variant(
+    policy: ViewPolicy,
+    exchange: Exchange,
+    view: ViewKey,
+    { vary }: Pick<Missed, 'vary'>,
+    proceed: (own: ViewKey) => Answered,
+  ): Answered | undefined {
+    const own = policy.learned.elsewhere(view, vary, exchange.request.headers);
+    if (own === undefined) return undefined;
+    return 'bypass' in own ? this.#bypass(policy, exchange, own) : proceed(own);
   }
 
   /** What the request itself says of how it wants to be answered, where the route honours that. */
@@ -133,6 +157,12 @@ export class ViewServer {
     found: Entry | Missed,
     askedAt: number,
   ): MaybePromise<Observable<unknown>> {
+    if (!isEntry(found)) {
+      const own = this.#variant(policy, exchange, view, found, (variant) =>
+        this.#heed(policy, exchange, variant),
+      );
+      if (own !== undefined) return own;
+    }
     const entry = isEntry(found) ? found : found.stale;
     const { action, mayStore } = this.#wishes.decide(wish, view.key, entry);
     if (action === 'use' && entry !== undefined)
@@ -158,13 +188,13 @@ export class ViewServer {
     return this.#miss(policy, exchange, view, missed, this.clock.now() - askedAt, false);
   }
 
-  #lookup(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
-    const found = this.#ask(exchange, view);
+  #lookup(policy: ViewPolicy, exchange: Exchange, view: ViewKey, spent = 0): Answered {
+    const found = this.#ask(exchange, view, spent);
     if (!isPromiseLike(found))
       return isEntry(found)
         ? this.#hit(policy, exchange, view, found)
-        : this.#miss(policy, exchange, view, found, 0);
-    const askedAt = this.clock.now();
+        : this.#miss(policy, exchange, view, found, spent);
+    const askedAt = this.clock.now() - spent;
     return found.then((answer) =>
       isEntry(answer)
         ? this.#hit(policy, exchange, view, answer)
@@ -204,19 +234,35 @@ export class ViewServer {
     spent: number,
     stale?: Entry,
   ): MaybePromise<Observable<unknown>> {
+    const own = this.#variant(policy, exchange, view, missed, (variant) =>
+      this.#lookup(policy, exchange, variant, spent),
+    );
+    if (own !== undefined) return own;
     exchange.trace?.miss(missed.stale === undefined ? 'absent' : 'stale');
-    const fwd = missed.stale === undefined ? 'uri-miss' : 'stale';
-    const miss: Miss = { policy, exchange, view, spent, fwd, stale };
+    const miss = this.#missOf(policy, exchange, view, spent, forwarded(view, missed), stale);
+    const { variantKeyOf } = miss;
     const tags = policy.tags(exchange.request);
-    if (!isPromiseLike(tags)) return this.#follow(miss, this.cache.join(view, missed, tags));
+    if (!isPromiseLike(tags)) return this.#follow(miss, this.cache.join(view, missed, tags, variantKeyOf));
     // While the callback was asked, another request may have filled the cache.
     return tags.then((known) =>
       chain(this.#ask(exchange, view, spent), (found) =>
         isEntry(found)
           ? this.#delivery.hit(policy, exchange, found)
-          : this.#follow(miss, this.cache.join(view, found, known)),
+          : this.#follow(miss, this.cache.join(view, found, known, variantKeyOf)),
       ),
     );
+  }
+
+  #missOf(
+    policy: ViewPolicy,
+    exchange: Exchange,
+    view: ViewKey,
+    spent: number,
+    fwd: Forwarded,
+    stale?: Entry,
+  ): Miss {
+    const variantKeyOf = policy.learned.keysOf(view, exchange.request.headers);
+    return { policy, exchange, view, spent, fwd, stale, variantKeyOf };
   }
 
   #follow(miss: Miss, ticket: Ticket, retries = MAX_RETRIES): Observable<unknown> {
@@ -236,20 +282,39 @@ export class ViewServer {
         const isAlone = outcome !== 'retry' || retries === 0;
         return flatten(
           chain(policy.tags(exchange.request), (tags) => {
-            const next = isAlone ? this.cache.alone(view, tags) : this.cache.rejoin(view, tags);
-            return this.#follow(miss, next, retries - 1);
+            if (isAlone) return this.#follow(miss, this.cache.alone(view, tags), 0);
+            return this.#rejoin(miss, tags, retries - 1);
           }),
         );
       }),
     );
   }
 
+  /** The response was not for this request: it goes on with its own variant, if that was the reason. */
+  #rejoin(miss: Miss, tags: string[], retries: number): Answered {
+    const { policy, exchange, view, spent } = miss;
+    const own = policy.learned.viewOf(view, exchange.request.headers);
+    if ('bypass' in own) return this.#bypass(policy, exchange, own);
+    if (own === view) return this.#follow(miss, this.cache.rejoin(view, tags, miss.variantKeyOf), retries);
+    // One may have been stored by somebody who knew.
+    return chain(this.#ask(exchange, own, spent), (found) => {
+      if (isEntry(found)) return this.#delivery.hit(policy, exchange, found);
+      const next = this.#missOf(policy, exchange, own, spent, forwarded(own, found));
+      return this.#follow(next, this.cache.join(own, found, tags, next.variantKeyOf), retries);
+    });
+  }
+
   /** Waits for its turn among all instances; another may have filled by then. */
   #claim(miss: Miss, fill: Fill): Observable<unknown> {
-    const { policy, exchange, spent } = miss;
+    const { policy, exchange, view, spent } = miss;
     const claimed = this.cache.claim(fill, spent).then((entry) => {
       if (entry !== undefined)
         return this.#delivery.collapsed(policy, exchange, { ...entry, handlerTime: entry.handlerTime });
+      if (fill.variedBy !== undefined) {
+        policy.learned.learn(view, fill.variedBy);
+        fill.abort();
+        return chain(policy.tags(exchange.request), (tags) => this.#rejoin(miss, tags, MAX_RETRIES));
+      }
       if (!exchange.platform.isGone(exchange.response)) return this.#fill(miss, fill);
       fill.abort();
       return SENT;
@@ -268,7 +333,7 @@ export class ViewServer {
     return chain(policy.tags(exchange.request), (tags) => {
       const { fill } = this.cache.alone(view, tags);
       if (!mayStore) fill.refusal = 'request';
-      return this.#fill({ policy, exchange, view, spent: 0, fwd }, fill);
+      return this.#fill(this.#missOf(policy, exchange, view, 0, fwd), fill);
     });
   }
 
@@ -276,6 +341,12 @@ export class ViewServer {
     const rescue = stale && this.#stale.rescue({ policy, exchange, view, stale }, fill);
     return runHandler(policy, exchange, fill, fwd, rescue);
   }
+}
+
+/** RFC 9211 §2.2. */
+function forwarded({ primary }: ViewKey, { stale }: Missed): Forwarded {
+  if (stale !== undefined) return 'stale';
+  return primary === undefined ? 'uri-miss' : 'vary-miss';
 }
 
 function flatten(value: MaybePromise<Observable<unknown>>): Observable<unknown> {

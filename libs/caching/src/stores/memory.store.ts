@@ -40,6 +40,8 @@ class HeldEntry implements Held {
   readonly expiresAt: number;
   readonly freshness: EntryLife | undefined;
   readonly handlerTime: number | undefined;
+  readonly validator: string | undefined;
+  readonly vary: readonly string[] | undefined;
   #checkedAt: StampPosition;
 
   constructor(entry: Entry, checkedAt: StampPosition) {
@@ -53,6 +55,8 @@ class HeldEntry implements Held {
     this.expiresAt = entry.expiresAt;
     this.freshness = entry.freshness;
     this.handlerTime = entry.handlerTime;
+    this.validator = entry.validator;
+    this.vary = entry.vary;
     this.#checkedAt = checkedAt;
   }
 

@@ -130,7 +130,8 @@ export class TieredStore implements CacheStore {
   lookup(key: string): Entry | Promise<Entry | StampPosition> {
     const found = this.#local.lookup(key);
     // One that is only kept to be served stale: another instance may have filled the key since.
-    if (!isEntry(found) || !isFresh(found, this.#clock.now())) return this.#ask(key);
+    if (!isEntry(found) || !(isFresh(found, this.#clock.now()) || found.vary !== undefined))
+      return this.#ask(key);
     return this.#options.coherence === 'bus' && this.#shared.isProven ? found : this.#verify(key);
   }
 

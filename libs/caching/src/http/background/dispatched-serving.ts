@@ -41,7 +41,8 @@ export class DispatchedServing {
     const { request } = exchange;
     return chain(admit(policy, request, this.credentials), (admitted) => {
       if ('bypass' in admitted) return this.#drop(dispatch, policy, exchange, admitted.bypass);
-      return chain(policy.key.build(request, admitted.principal), (view) => {
+      return chain(policy.key.build(request, admitted.principal), (built) => {
+        const view = 'bypass' in built ? built : policy.learned.viewOf(built, request.headers);
         if ('bypass' in view) return this.#drop(dispatch, policy, exchange, view.bypass);
         if (dispatch.key !== undefined && dispatch.key !== view.key)
           return this.#drop(dispatch, policy, exchange, 'key');
@@ -56,7 +57,12 @@ export class DispatchedServing {
     return chain(policy.tags(exchange.request), (tags) => {
       if (dispatch.purpose === 'verify') return this.#record(arrival, tags);
       return chain(this.cache.lookup(view.key), (found) => {
-        if (!isEntry(found)) return this.#join(arrival, found, tags);
+        if (!isEntry(found)) {
+          const own = policy.learned.elsewhere(view, found.vary, exchange.request.headers);
+          if (own === undefined) return this.#join(arrival, found, tags);
+          if ('bypass' in own) return this.#drop(dispatch, policy, exchange, own.bypass);
+          return this.#run({ ...arrival, view: own });
+        }
         return dispatch.evenFresh === true
           ? this.#join(arrival, this.cache.missedAt(found), tags)
           : this.#present(arrival, found.response);

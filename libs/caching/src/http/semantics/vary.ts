@@ -8,6 +8,14 @@ export const MAX_VARY_NAMES = 16;
 /** Characters of all selecting values beyond which a response is not stored. */
 export const MAX_SECONDARY_KEY = 4_096;
 
+/** Fields that are hidden from a handler whose response is recorded: nothing that it sends varies on them. */
+export const UNSEEN_BY_HANDLERS: ReadonlySet<string> = new Set([
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'range',
+]);
+
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]{1,64}$/;
 
 /**
