@@ -200,10 +200,10 @@ export class TieredStore implements CacheStore {
     const reaching = this.#shared.reach(position, asked);
     // Each hit comes this way: a turn more would be felt.
     if (reaching !== undefined) await reaching;
-    if (frame === undefined) return this.position;
+    if (frame === undefined) return this.#kept(key);
     const now = this.#clock.now();
     const entry = decodeEntry(frame, { key, now, maxBodyBytes: this.#options.maxEntryBytes() });
-    if (typeof entry === 'string') return this.position;
+    if (typeof entry === 'string') return this.#kept(key);
     // Filled by another instance after an eviction that this one has not heard of.
     if (!this.#shared.covers(entry.start)) await this.#shared.synchronize();
     if (!this.#shared.isCurrent(entry.start, entry.tags)) return this.position;
@@ -211,6 +211,12 @@ export class TieredStore implements CacheStore {
     const taken = { ...entry, start: this.position };
     this.#keep(taken);
     return { ...taken, tier: 'shared' };
+  }
+
+  /** Where the shared tier has nothing: what is kept here to be served stale, now that evictions are known. */
+  #kept(key: string): Entry | StampPosition {
+    const found = this.#local.lookup(key);
+    return isEntry(found) ? found : this.position;
   }
 
   /** In memory of its own: the frame is a part of what came from the socket, all of which it would keep alive. */
