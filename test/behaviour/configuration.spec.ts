@@ -106,6 +106,7 @@ describe('CachingConfig', () => {
     ['CACHE_CREDENTIAL_COOKIES', 'a,,b'],
     ['CACHE_URL', 'mongodb://localhost'],
     ['CACHE_URL', 'redis://localhost/x'],
+    ['CACHE_URL', 'sqlite:'],
     ['CACHE_REDIS_HOST', 'a b'],
     ['CACHE_REDIS_HOST', 'a,b'],
     ['CACHE_REDIS_SENTINELS', 'a:x'],
@@ -125,6 +126,9 @@ describe('CachingConfig', () => {
     ['CACHE_REDIS_PASSWORD_FILE', { CACHE_REDIS_HOST: 'h', CACHE_REDIS_PASSWORD_FILE: '/nowhere' }],
     ['CACHE_REDIS_SENTINEL_MASTER', { CACHE_REDIS_SENTINELS: 'h' }],
     ['CACHE_REDIS_CLUSTER', { CACHE_REDIS_HOST: 'h', CACHE_REDIS_CLUSTER: 'h' }],
+    ['CACHE_SQLITE_MAX_BYTES', { CACHE_URL: 'sqlite:x', CACHE_SQLITE_MAX_BYTES: '0' }],
+    ['CACHE_SQLITE_MAX_ENTRIES', { CACHE_SQLITE_FILE: 'x', CACHE_SQLITE_MAX_ENTRIES: '0' }],
+    ['CACHE_SQLITE_FILE', { CACHE_REDIS_HOST: 'h', CACHE_SQLITE_FILE: 'x' }],
     ['CACHE_REDIS_WAIT_FOR_REPLICAS', { CACHE_URL: 'redis://h', CACHE_REDIS_WAIT_FOR_REPLICAS: '-1' }],
   ])('names the variable that is wrong among several: %s', (variable, env) => {
     expect(problem(env as unknown as Record<string, string>).field).toBe(variable);
@@ -168,13 +172,17 @@ describe('storeFromUrl', () => {
   it('makes the store that a URL names', () => {
     expect(storeFromUrl('memory:').name).toBe(memory().name);
     expect(storeFromUrl('null:').name).toBe(nullStore().name);
+    expect(storeFromUrl('sqlite:a%20file').name).toBe('sqlite');
     for (const url of ['redis://h', 'rediss://h', 'redis+sentinel://h/m', 'redis+cluster://h', 'unix:///s'])
       expect(storeFromUrl(url).name).toBe(redis({ url: 'redis://h' }).name);
   });
 
-  it.each(['', 'redis', 'mongodb://h', 5, undefined])('refuses what names none: %j', (url) => {
-    expect(() => storeFromUrl(url as string)).toThrow(CachingConfigError);
-  });
+  it.each(['', 'redis', 'mongodb://h', 'sqlite:', 'sqlite:%zz', 'sqlite:x?y', 5, undefined])(
+    'refuses what names none: %j',
+    (url) => {
+      expect(() => storeFromUrl(url as string)).toThrow(CachingConfigError);
+    },
+  );
 });
 
 describe('CachingConfig.fromEnv()', () => {

@@ -36,6 +36,10 @@ const LAYERS: readonly Layer[] = [
     may: /^(stores\/(redis\/[^/]+|shared-tier|digest|kind-of)|cache\/(clock|shared-log|stamps)|caching\.errors|check-names|recent-map|@redis\/client|cluster-key-slot|node:(crypto|module|net|tls))$/,
   },
   {
+    folder: `${LIBRARY}/stores/sqlite`,
+    may: /^(stores\/(sqlite\/[^/]+|shared-tier|digest|kind-of)|cache\/(clock|shared-log|stamps)|caching\.errors|check-names|node:(crypto|fs|module|path))$/,
+  },
+  {
     folder: `${LIBRARY}/testing`,
     may: /^(testing\/.*|stores\/memory\.store|http\/route-tags|cache\/(clock|entry)|node:(assert\/strict|crypto|timers\/promises))$/,
     mayAsTypes: /^(stores\/(store|shared-tier)|cache\/(maybe-promise|shared-log|stamps))$/,

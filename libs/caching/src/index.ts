@@ -89,6 +89,8 @@ export { memory, type MemoryStore, type MemoryStoreOptions } from './stores/memo
 export type { RedisConnection } from './stores/redis/create-redis-link.js';
 export type { NodeRedisClient } from './stores/redis/node-redis.js';
 export { redis, type RedisStoreOptions, RedisTier } from './stores/redis/redis.store.js';
+export type { SqliteDriver } from './stores/sqlite/sqlite-driver.js';
+export { sqlite, type SqliteStoreOptions, SqliteTier } from './stores/sqlite/sqlite.store.js';
 export type {
   Lease,
   SharedLookup,

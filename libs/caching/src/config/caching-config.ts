@@ -43,11 +43,11 @@ export const CachingConfig = {
     prefix = 'CACHE_',
     env = process.env,
     options = {},
-    redis,
+    ...stores
   }: CachingEnvOptions = {}): CachingModuleOptions {
     const environment = new Environment(env, prefix);
     const { memory, ...read } = optionsOf(environment);
-    const named = storeOf(environment, redis === undefined ? {} : { redis });
+    const named = storeOf(environment, stores);
     const store = named ?? options.store;
     // Bounds of memory are for the store in process and the tier in front of a shared one, which others don't have.
     const hasMemory = store === undefined || isSharedTier(store);

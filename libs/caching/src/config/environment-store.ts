@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { CachingConfigError } from '../caching.errors.js';
 import type { CachingModuleOptions } from '../caching.options.js';
-import { COUNT_RULE, FLAG_RULE, readCount, readFlag } from './environment-texts.js';
+import { BYTES_RULE, COUNT_RULE, FLAG_RULE, readBytes, readCount, readFlag } from './environment-texts.js';
 import type { Environment } from './environment.js';
 import { storeFromUrl, type StoreUrlOptions } from './store-from-url.js';
 import type { RedisClientSettings } from '../stores/redis/url-link.js';
@@ -28,6 +28,9 @@ export const STORE_VARIABLES: readonly string[] = [
   'REDIS_DB',
   'REDIS_CLIENT_NAME',
   'REDIS_WAIT_FOR_REPLICAS',
+  'SQLITE_FILE',
+  'SQLITE_MAX_BYTES',
+  'SQLITE_MAX_ENTRIES',
 ];
 
 /**
@@ -47,16 +50,19 @@ export function storeOf(
   // A URL may hold a password: it is tried, and never shown.
   if (variable === undefined || text === undefined || /^memory:$/i.test(text)) return undefined;
   try {
-    return storeFromUrl(text, { ...given, redis: redisOptions(environment, given.redis) });
+    return storeFromUrl(text, optionsOf(environment, given));
   } catch (error) {
-    if (!(error instanceof CachingConfigError) || error.field !== 'url') throw error;
-    throw environment.wrong(variable, error.given, error.allowed);
+    if (!(error instanceof CachingConfigError)) throw error;
+    const { field, given: shown, allowed } = error;
+    if (field === 'url' || field === 'driver') throw environment.wrong(variable, shown, allowed);
+    if (field === 'maxEntries') throw environment.wrong('SQLITE_MAX_ENTRIES', shown, allowed);
+    throw error;
   }
 }
 
-/** A server, sentinels or a cluster by parts, as a URL without credentials, with the variable that says which. */
+/** A server, sentinels, a cluster or a file by parts, as a URL without credentials, with the variable that says which. */
 function urlOfParts(environment: Environment): readonly [variable: string, url: string] | undefined {
-  const ways = ['REDIS_HOST', 'REDIS_SENTINELS', 'REDIS_CLUSTER'].filter(
+  const ways = ['REDIS_HOST', 'REDIS_SENTINELS', 'REDIS_CLUSTER', 'SQLITE_FILE'].filter(
     (each) => environment.read(each) !== undefined,
   );
   const [way, other] = ways;
@@ -64,6 +70,7 @@ function urlOfParts(environment: Environment): readonly [variable: string, url: 
   if (other !== undefined)
     throw environment.wrong(other, `set beside ${environment.nameOf(way)}`, 'one of them');
   const hosts = environment.read(way) ?? '';
+  if (way === 'SQLITE_FILE') return [way, `sqlite:${encodeURIComponent(hosts)}`];
   if (!NODES.test(hosts) || (way === 'REDIS_HOST' && hosts.includes(',')))
     throw environment.wrong(way, hosts.includes('@') ? '(not shown)' : hosts, NODES_RULE);
   const scheme = flag(environment, 'REDIS_TLS') ? 'rediss' : 'redis';
@@ -80,6 +87,19 @@ function urlOfParts(environment: Environment): readonly [variable: string, url: 
       'the name that the sentinels have for the server',
     );
   return [way, `${scheme}+sentinel://${hosts}/${encodeURIComponent(master)}`];
+}
+
+function optionsOf(environment: Environment, given: StoreUrlOptions): StoreUrlOptions {
+  const maxBytes = bytes(environment, 'SQLITE_MAX_BYTES');
+  const maxEntries = count(environment, 'SQLITE_MAX_ENTRIES');
+  return {
+    redis: redisOptions(environment, given.redis),
+    sqlite: {
+      ...given.sqlite,
+      ...(maxBytes !== undefined && { maxBytes }),
+      ...(maxEntries !== undefined && { maxEntries }),
+    },
+  };
 }
 
 /** What the URL does not say: where it says it, the URL wins. */
@@ -135,6 +155,14 @@ function count(environment: Environment, variable: string): number | undefined {
   const text = environment.read(variable);
   const value = text === undefined ? undefined : readCount(text);
   if (text !== undefined && value === undefined) throw environment.wrong(variable, text, COUNT_RULE);
+  return value;
+}
+
+function bytes(environment: Environment, variable: string): number | undefined {
+  const text = environment.read(variable);
+  const value = text === undefined ? undefined : readBytes(text);
+  if (text !== undefined && (value === undefined || value < 1))
+    throw environment.wrong(variable, text, BYTES_RULE);
   return value;
 }
 

@@ -1,0 +1,59 @@
+import type { Clock } from '../../cache/clock.js';
+import type { Lease } from '../shared-tier.js';
+import type { SqliteFile } from './sqlite-file.js';
+import type { WriteQueue } from './write-queue.js';
+
+/** What a lease says whose holder found that the response can't be shared. */
+const UNCACHEABLE = '-';
+
+const HOLDER = 'SELECT token FROM leases WHERE namespace = ? AND name = ? AND expires > ?';
+const TAKE = 'INSERT OR REPLACE INTO leases (namespace, name, token, expires) VALUES (?, ?, ?, ?)';
+const END = 'DELETE FROM leases WHERE namespace = ? AND name = ?';
+const PRUNE = 'DELETE FROM leases WHERE expires <= ?';
+
+export interface SqliteLeasesHost {
+  readonly namespace: string;
+  readonly file: () => SqliteFile;
+  readonly writes: WriteQueue;
+  readonly clock: Clock;
+}
+
+/** Who fills which key, among the processes that use the file. */
+export class SqliteLeases {
+  constructor(private readonly host: SqliteLeasesHost) {}
+
+  take(name: string, token: string, life: number): Promise<Lease> {
+    const { namespace, file, clock } = this.host;
+    return this.host.writes.add(() => {
+      const holder = this.#holder(name);
+      if (holder !== undefined) return holder === UNCACHEABLE ? 'uncacheable' : 'theirs';
+      file()
+        .statement(TAKE)
+        .run(namespace, name, token, clock.now() + Math.ceil(life));
+      return 'ours';
+    });
+  }
+
+  giveBack(name: string, token: string, uncacheableFor?: number): Promise<void> {
+    const { namespace, file, clock } = this.host;
+    return this.host.writes.add(() => {
+      if (this.#holder(name) !== token) return;
+      if (uncacheableFor === undefined) file().statement(END).run(namespace, name);
+      else
+        file()
+          .statement(TAKE)
+          .run(namespace, name, UNCACHEABLE, clock.now() + Math.ceil(uncacheableFor));
+    });
+  }
+
+  /** Inside of a transaction. */
+  prune(now: number): void {
+    this.host.file().statement(PRUNE).run(now);
+  }
+
+  #holder(name: string): string | undefined {
+    const { namespace, file, clock } = this.host;
+    const row = file().statement(HOLDER).get(namespace, name, clock.now()) as { token: string } | undefined;
+    return row?.token;
+  }
+}

@@ -1,0 +1,100 @@
+import { statSync } from 'node:fs';
+import type { Clock } from '../../cache/clock.js';
+import type { StampPosition } from '../../cache/stamps.js';
+import type { SqliteFile } from './sqlite-file.js';
+import type { SqliteSequence } from './sqlite-sequence.js';
+
+/** Milliseconds between two looks at whether other processes have written, which is a number in shared memory. */
+const LOOK_EVERY = 25;
+
+/** With one look of so many: whether the file is still the one that is in the folder. */
+const CHECK_PLACE_EACH = 20;
+
+export interface SqliteWatchHost {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly sequence: SqliteSequence;
+  /** @throws Error where it can't be opened */
+  readonly file: () => SqliteFile;
+  readonly onEviction: (position: StampPosition, tags: readonly string[] | undefined) => void;
+  readonly onHearing: (hears: boolean) => void;
+  readonly onError: (error: unknown) => void;
+  /** Somebody has removed or replaced the file: others would not see what is written there. */
+  readonly onMoved: () => void;
+}
+
+/** Hears of evictions of other processes by looking at the file. */
+export class SqliteWatch {
+  #told: StampPosition | undefined;
+  #version: number | undefined;
+  #place: string | undefined;
+  #looks = 0;
+  #hears = false;
+  #cancel: () => void = () => undefined;
+
+  constructor(private readonly host: SqliteWatchHost) {}
+
+  /** Looks now and then, until it is closed. */
+  look(): void {
+    try {
+      const file = this.host.file();
+      if (this.#looks++ % CHECK_PLACE_EACH === 0 && this.#hasMoved()) this.#leave();
+      else this.#hear(file.version);
+    } catch (error) {
+      if (this.#hears) this.host.onError(error);
+      this.#setHearing(false);
+    }
+    this.#cancel = this.host.clock.after(LOOK_EVERY, () => this.look());
+  }
+
+  /** Tells what was not told yet, in order. */
+  tell(): void {
+    const { sequence, file, onEviction } = this.host;
+    const position = sequence.position(file());
+    const told = this.#told;
+    if (position === undefined) return;
+    this.#told = position;
+    // At the beginning, all that was evicted before is asked for.
+    if (told === undefined && this.#version === undefined) return;
+    const evictions = sequence.told(file(), told ?? { epoch: position.epoch, n: 0 });
+    if (evictions === 'ask') onEviction(position, undefined);
+    else for (const each of evictions) onEviction(each.position, each.tags);
+  }
+
+  close(): void {
+    this.#cancel();
+    this.#setHearing(false);
+  }
+
+  #hear(version: number): void {
+    if (version !== this.#version) this.tell();
+    this.#version = version;
+    this.#setHearing(true);
+  }
+
+  #hasMoved(): boolean {
+    const place = placeOf(this.host.path);
+    const known = (this.#place ??= place);
+    return place !== known;
+  }
+
+  /** With the next look the file that is there now is opened, or made. */
+  #leave(): void {
+    this.#place = undefined;
+    this.#version = undefined;
+    this.#looks = 0;
+    this.#setHearing(false);
+    this.host.onMoved();
+  }
+
+  #setHearing(hears: boolean): void {
+    if (this.#hears === hears) return;
+    this.#hears = hears;
+    this.host.onHearing(hears);
+  }
+}
+
+function placeOf(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? 'nowhere' : `${stats.dev}:${stats.ino}`;
+}
