@@ -14,10 +14,17 @@ type AnyResponse = Response & FastifyReply;
 const MODIFIED = 'Wed, 01 Jan 2020 00:00:00 GMT';
 const TEXT = '0123456789';
 
-const tagOf = (text: string): string =>
+const madeTagOf = (text: string): string =>
   `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
 
+/** Express has hashed a body that it sends: its own tag is taken for what it is, one of the exact bytes. */
+const expressTagOf = (text: string): string =>
+  `"${text.length.toString(16)}-${createHash('sha1').update(text).digest('base64').slice(0, 27)}"`;
+
+const TAG_OF = { express: expressTagOf, fastify: madeTagOf };
+
 describe.each(PLATFORMS)('validators on %s', (platform) => {
+  const tagOf = TAG_OF[platform];
   let runs: number;
   let gate: HandlerGate | undefined;
   let running: RunningApplication;
@@ -115,7 +122,7 @@ describe.each(PLATFORMS)('validators on %s', (platform) => {
 
   it.each(['/raw', '/node'])('are made as well where the handler answers by itself: %s', async (target) => {
     const miss = await ask(target);
-    expect(miss.field('etag')).toBe(tagOf(TEXT));
+    expect(miss.field('etag')).toBe(target === '/node' ? madeTagOf(TEXT) : tagOf(TEXT));
     expect(unframedBytes(await ask(target))).toBe(unframedBytes(miss));
   });
 
@@ -237,6 +244,7 @@ describe.each(PLATFORMS)('validators on %s', (platform) => {
 });
 
 describe.each(PLATFORMS)('a stored GET on %s', (platform) => {
+  const tagOf = TAG_OF[platform];
   let runs: number;
   let running: RunningApplication;
 
