@@ -20,6 +20,7 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { CachingModuleOptions } from 'nestjs-caching';
 import { type Observable, of } from 'rxjs';
 import { makeBody, SIZES } from './bodies.js';
 import type { Platform, ServerKind } from './rows.js';
@@ -111,12 +112,20 @@ async function metadataOf({ kind, library, redis }: Setup): Promise<ModuleMetada
       };
     case 'caching':
     case 'caching-debug':
-    case 'caching-context': {
+    case 'caching-context':
+    case 'caching-metrics':
+    case 'caching-telemetry': {
       const { CachingModule, CacheView, CacheContext } = (await import(
         library
       )) as typeof import('nestjs-caching');
       return {
-        imports: [CachingModule.forRoot({ ttl: TTL, debugHeaders: kind === 'caching-debug' })],
+        imports: [
+          CachingModule.forRoot({
+            ttl: TTL,
+            debugHeaders: kind === 'caching-debug',
+            ...(await metricsOf(kind)),
+          }),
+        ],
         controllers: [controllerWith(CacheView())],
         // Injected anywhere, it makes every fill of the application run in an AsyncLocalStorage.
         providers: kind === 'caching-context' ? [serviceWith(CacheContext)] : [],
@@ -135,6 +144,21 @@ async function metadataOf({ kind, library, redis }: Setup): Promise<ModuleMetada
     default:
       return { controllers: [controllerWith(() => undefined)] };
   }
+}
+
+/** As an application has them: in prom-client's registry, or with an SDK that collects each second. */
+async function metricsOf(kind: ServerKind): Promise<Pick<CachingModuleOptions, 'metrics'>> {
+  if (kind === 'caching-metrics') {
+    const { prometheus } = await import('nestjs-caching/prometheus');
+    return { metrics: prometheus() };
+  }
+  if (kind !== 'caching-telemetry') return {};
+  const { openTelemetry } = await import('nestjs-caching/open-telemetry');
+  const { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } =
+    await import('@opentelemetry/sdk-metrics');
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 1_000 });
+  return { metrics: openTelemetry({ meter: new MeterProvider({ readers: [reader] }).getMeter('bench') }) };
 }
 
 function rootModule(metadata: ModuleMetadata): DynamicModule {

@@ -22,6 +22,7 @@ function limit(
 }
 
 const BARE = 'within 15 % of the bare interceptor';
+const MEASURED = 'a hit with metrics within 5 % of one without';
 const EMPTY = 'a miss costs at most 15 % more than an empty interceptor';
 
 export const LIMITS: readonly Limit[] = [
@@ -31,6 +32,8 @@ export const LIMITS: readonly Limit[] = [
   limit(['hit', 'cache-interceptor'], ['express', 100], 4.2, '4.2 × CacheInterceptor'),
   limit(['hit', 'marker'], ['fastify', 10], 0.85, BARE),
   limit(['hit', 'marker'], ['express', 10], 0.85, BARE),
+  limit(['hit-metrics', 'hit'], ['fastify', 10], 0.95, MEASURED),
+  limit(['hit-metrics', 'hit'], ['express', 10], 0.95, MEASURED),
   limit(['miss', 'pass-through'], ['fastify', 10], 1 / 1.15, EMPTY),
   limit(['miss', 'pass-through'], ['express', 10], 1 / 1.15, EMPTY),
 ];

@@ -90,6 +90,8 @@ export class Report {
     const pairs = [
       ['debugHeaders', 'hit-debug', 'hit'],
       ['debugHeaders', 'miss-debug', 'miss'],
+      ['Metrics in prom-client', 'hit-metrics', 'hit'],
+      ['Metrics in OpenTelemetry', 'hit-telemetry', 'hit'],
       ['An injected CacheContext', 'hit-context', 'hit'],
       ['An injected CacheContext', 'miss-context', 'miss'],
     ] as const;

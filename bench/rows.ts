@@ -13,6 +13,8 @@ export type ServerKind =
   | 'caching'
   | 'caching-debug'
   | 'caching-context'
+  | 'caching-metrics'
+  | 'caching-telemetry'
   | RedisServerKind;
 
 /** With Redis; the digit is the major of node-redis. */
@@ -46,6 +48,8 @@ export type RowName =
   | 'miss'
   | 'miss-debug'
   | 'hit-context'
+  | 'hit-metrics'
+  | 'hit-telemetry'
   | 'miss-context'
   | 'other-hit'
   | 'other-miss'
@@ -85,6 +89,8 @@ export const ROWS: readonly Row[] = [
   row('hit', 'caching', 'nestjs-caching, hit', HIT),
   row('hit-debug', 'caching-debug', 'nestjs-caching, hit, debugHeaders', HIT),
   row('hit-context', 'caching-context', 'nestjs-caching, hit, CacheContext injected', HIT),
+  row('hit-metrics', 'caching-metrics', 'nestjs-caching, hit, metrics in prom-client', HIT),
+  row('hit-telemetry', 'caching-telemetry', 'nestjs-caching, hit, metrics in OpenTelemetry', HIT),
   row('pass-through', 'pass-through', 'empty interceptor, no cache', MISS),
   row('miss', 'caching', 'nestjs-caching, miss', { ...MISS, stores: true }),
   row('miss-debug', 'caching-debug', 'nestjs-caching, miss, debugHeaders', { ...MISS, stores: true }),

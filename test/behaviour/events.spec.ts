@@ -100,6 +100,7 @@ describe.each(PLATFORMS)('events on %s', (platform) => {
       durationMs: 0,
       found: 'nothing',
       tier: undefined,
+      asked: 'local',
       lookupMs: 0,
     });
     expect(one('miss')).toStrictEqual({

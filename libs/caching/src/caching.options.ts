@@ -1,3 +1,4 @@
+import type { MetricsExporter } from './observe/instruments.js';
 import type { SharedTier } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
 import type { Coherence } from './stores/tiered.store.js';
@@ -136,6 +137,11 @@ export interface CachingModuleOptions extends CachePolicyOptions {
   autoEvict?: boolean;
   /** `Cache-Status` and `X-Cache` on responses of cached routes. Default `true`. */
   debugHeaders?: boolean;
+  /**
+   * Where the cache's metrics go: `prometheus()` of `nestjs-caching/prometheus`, `openTelemetry()` of
+   * `nestjs-caching/open-telemetry`, or both in a list. Default: nowhere, and nothing is counted.
+   */
+  metrics?: MetricsExporter | readonly MetricsExporter[];
 }
 
 /** Options that decide what the module provides, so they stand beside `useFactory` in `forRootAsync`. */
@@ -171,6 +177,7 @@ export interface ResolvedOptions extends Required<
   readonly keyHash: (key: string) => string;
   readonly onStoreFailure: 'queue' | 'throw';
   readonly principal: RequestCallback<unknown> | undefined;
+  readonly metrics: readonly MetricsExporter[];
   /** Things that work but are probably not meant. */
   readonly warnings: readonly string[];
 }

@@ -22,6 +22,7 @@ import { type FastifyInstance, FastifyPlatform } from './http/platform/fastify-p
 import { type HttpPlatform, type ReplyingAdapter, wrapAdapter } from './http/platform/platform.js';
 import { RouteTable } from './http/route-table.js';
 import { ViewServer } from './http/view-server.js';
+import { CacheMetrics } from './observe/cache-metrics.js';
 import { CacheEvents } from './observe/events.js';
 import { tellDropped, tellTier } from './observe/tell-store.js';
 import { CacheStoreError } from './caching.errors.js';
@@ -58,6 +59,10 @@ export class CachingRuntime {
   readonly #memoLimits: MemoLimits = { longestLife: 0, largestEntry: 0 };
   readonly interceptor = new ViewCacheInterceptor(() => this.#parts);
   #values: Cache | undefined;
+  /** The memory store, or the tier in front of a shared one. */
+  #local: MemoryStore | undefined;
+  /** What is to be ended with the application. */
+  readonly #stops: (() => void)[] = [];
   #routes: RouteTable = new RouteTable();
   #platform: HttpPlatform | undefined;
   #adapter: ReplyingAdapter | undefined;
@@ -72,7 +77,7 @@ export class CachingRuntime {
     this.history = new History(clock);
     const { store, storeTimeout, coalesceTimeout, onStoreFailure } = options;
     this.store = store === undefined ? this.#memory() : isSharedTier(store) ? this.#tiered(store) : store;
-    if (this.store instanceof MemoryStore) this.store.onDropped = tellDropped(this.events, clock);
+    if (this.store instanceof MemoryStore) this.#watch(this.store);
     this.cache = new ViewCache({
       store: this.store,
       clock,
@@ -98,6 +103,7 @@ export class CachingRuntime {
       limits: this.#memoLimits,
       warn: (message) => this.logger.warn(message),
     });
+    if (options.metrics.length > 0) this.#measure();
     for (const warning of options.warnings) this.logger.warn(warning);
   }
 
@@ -207,6 +213,18 @@ export class CachingRuntime {
   async close(): Promise<void> {
     this.memoizer.stop();
     await this.cache.close();
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  #watch(memory: MemoryStore): void {
+    this.#local = memory;
+    memory.onDropped = tellDropped(this.events, this.clock);
+  }
+
+  #measure(): void {
+    const metrics = new CacheMetrics(() => this.#local);
+    this.events.on(metrics.record);
+    this.#stops.push(...this.options.metrics.map((exporter) => exporter.start(metrics)));
   }
 
   #memory(): MemoryStore {
@@ -214,7 +232,7 @@ export class CachingRuntime {
     // Without room for an entry it still knows what was evicted, which fills in flight are checked against.
     const options = memory === false ? { maxBytes: 1, maxEntries: 1 } : memory;
     const store = new MemoryStore({ ...options, clock: this.clock });
-    store.onDropped = tellDropped(this.events, this.clock);
+    this.#watch(store);
     return store;
   }
 

@@ -61,6 +61,14 @@ export type { MaybePromise } from './cache/maybe-promise.js';
 export type { StampPosition } from './cache/stamps.js';
 export type { FilteredResponse, ResponseFilter } from './http/response-filter.js';
 export type { BypassReason, SkipReason } from './cache/reasons.js';
+export type {
+  CacheInstruments,
+  HistogramInstrument,
+  MetricLabels,
+  MetricSample,
+  MetricsExporter,
+  ReadInstrument,
+} from './observe/instruments.js';
 export { CACHE_EVENTS_CHANNEL, CacheEvents, type CacheListener } from './observe/events.js';
 export type {
   BreakerEvent,

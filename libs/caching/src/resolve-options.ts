@@ -8,6 +8,7 @@ import {
 import { checkNames } from './check-names.js';
 import { DURATION_RULE, toMilliseconds } from './duration.js';
 import { resolveKeyHash } from './key-hash.js';
+import type { MetricsExporter } from './observe/instruments.js';
 import { MEMORY_DEFAULTS } from './stores/memory.store.js';
 import { isSharedTier } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
@@ -46,6 +47,7 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
   coalesceTimeout: true,
   autoEvict: true,
   debugHeaders: true,
+  metrics: true,
 };
 
 /** Every option of the module. */
@@ -103,6 +105,7 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     cacheAll: given.cacheAll ?? false,
     autoEvict: given.autoEvict ?? true,
     debugHeaders: given.debugHeaders ?? true,
+    metrics: exporters(given.metrics),
     ttl: duration('ttl', given.ttl ?? DEFAULTS.ttl, 'CachingModule', []),
     storeTimeout: duration('storeTimeout', storeTimeout, 'CachingModule', []),
     coalesceTimeout: duration('coalesceTimeout', coalesceTimeout, 'CachingModule', []),
@@ -113,6 +116,15 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     keyHash: resolveKeyHash(given.keyHash),
     heartbeat: duration('heartbeat', heartbeat, 'CachingModule', []),
   };
+}
+
+function exporters(given: CachingModuleOptions['metrics'] = []): ResolvedOptions['metrics'] {
+  const list: readonly MetricsExporter[] = [given].flat();
+  for (const each of list as Partial<MetricsExporter | null>[]) {
+    if (typeof each?.start !== 'function')
+      throw new CachingConfigError('metrics', each, 'prometheus(), openTelemetry(), or a list of these');
+  }
+  return list;
 }
 
 function memoryBounds(

@@ -104,10 +104,12 @@ export class ViewServer {
   #ask({ trace }: Exchange, { key }: ViewKey, spent = 0): MaybePromise<Entry | Missed> {
     if (trace === undefined) return this.cache.lookup(key, spent);
     const since = trace.elapsed();
-    return chain(this.cache.lookup(key, spent), (found) => {
+    const answer = this.cache.lookup(key, spent);
+    const asked = isPromiseLike(answer) ? 'shared' : 'local';
+    return chain(answer, (found) => {
       const entry = isEntry(found) ? found : found.stale;
       const state = isEntry(found) ? 'fresh' : entry === undefined ? 'nothing' : 'stale';
-      trace.lookup(state, entry && (entry.tier ?? 'local'), since);
+      trace.lookup(state, entry && (entry.tier ?? 'local'), asked, since);
       return found;
     });
   }

@@ -80,6 +80,8 @@ export interface LookupEvent extends OfRoute {
   readonly found: 'fresh' | 'stale' | 'nothing';
   /** Where it was found. */
   readonly tier: CacheTier | undefined;
+  /** `shared` where the answer had to be waited for. */
+  readonly asked: CacheTier;
   /** What the question alone took, in milliseconds. */
   readonly lookupMs: number;
 }

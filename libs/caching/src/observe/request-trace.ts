@@ -68,7 +68,8 @@ export class RequestTrace implements RequestRef {
     return elapsed(this.#host.clock);
   }
 
-  lookup(found: LookupEvent['found'], tier: CacheTier | undefined, since: number): void {
+  /** @param since when it began */
+  lookup(found: LookupEvent['found'], tier: CacheTier | undefined, asked: CacheTier, since: number): void {
     const durationMs = this.#duration();
     this.#host.emit({
       type: 'lookup',
@@ -78,6 +79,7 @@ export class RequestTrace implements RequestRef {
       durationMs,
       found,
       tier,
+      asked,
       lookupMs: this.#startedAt + durationMs - since,
     });
   }

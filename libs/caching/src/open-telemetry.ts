@@ -1,0 +1,1 @@
+export { openTelemetry, type OpenTelemetryMetricsOptions } from './observe/open-telemetry.js';

@@ -1,0 +1,1 @@
+export { prometheus, type PrometheusOptions } from './observe/prometheus.js';
