@@ -41,8 +41,9 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: `${LIBRARY}/testing`,
-    may: /^(testing\/.*|stores\/memory\.store|http\/route-tags|cache\/(clock|entry)|node:(assert\/strict|crypto|timers\/promises))$/,
-    mayAsTypes: /^(stores\/(store|shared-tier)|cache\/(maybe-promise|shared-log|stamps))$/,
+    may: /^(testing\/.*|stores\/memory\.store|http\/route-tags|observe\/events|caching\.options|cache\/(clock|entry)|node:(assert\/strict|crypto|timers\/promises))$/,
+    mayAsTypes:
+      /^(node:http|node:net|stores\/(store|shared-tier)|observe\/cache-event|cache\/(maybe-promise|shared-log|stamps))$/,
   },
   {
     folder: `${LIBRARY}/http`,

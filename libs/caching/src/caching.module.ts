@@ -23,7 +23,13 @@ import { CacheContext } from './cache-context.js';
 import { CacheEvictionService } from './cache-eviction.service.js';
 import { CacheInspector } from './cache-inspector.service.js';
 import { CachingConfigError } from './caching.errors.js';
-import { CACHE_CLOCK, type CachingModuleExtras, type CachingModuleOptions } from './caching.options.js';
+import {
+  CACHE_CLOCK,
+  CACHE_OVERRIDES,
+  type CachingModuleExtras,
+  type CachingModuleOptions,
+  type CachingOverrides,
+} from './caching.options.js';
 import { checkObject, resolveOptions } from './resolve-options.js';
 import { CachingRuntime } from './caching.runtime.js';
 import { MemoizeHost } from './memoize/memoize-host.js';
@@ -65,18 +71,22 @@ const runtimeProvider: Provider = {
     ApplicationConfig,
     { token: MODULE_OPTIONS_TOKEN, optional: true },
     { token: CACHE_CLOCK, optional: true },
+    CACHE_OVERRIDES,
   ],
   useFactory: (
     application: ApplicationConfig,
-    given: CachingModuleOptions | undefined,
-    clock: Clock = systemClock,
+    configured: CachingModuleOptions | undefined,
+    provided: Clock = systemClock,
+    overrides: CachingOverrides = {},
   ) => {
-    if (given === undefined)
+    if (configured === undefined)
       throw new CachingConfigError(
         'imports',
         'CachingModule without options, or none from the factory',
         'CachingModule.forRoot() or forRootAsync()',
       );
+    const given = overrides.options === undefined ? configured : { ...configured, ...overrides.options };
+    const clock = overrides.clock ?? provided;
     const present = runtimes.get(application);
     if (present === undefined) {
       const runtime = new CachingRuntime(resolveOptions(given), clock);
@@ -124,6 +134,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
 @Module({
   imports: [DiscoveryModule],
   providers: [
+    { provide: CACHE_OVERRIDES, useValue: {} satisfies CachingOverrides },
     runtimeProvider,
     hostProvider,
     CacheContext as never,

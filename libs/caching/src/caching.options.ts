@@ -1,3 +1,4 @@
+import type { Clock } from './cache/clock.js';
 import type { MetricsExporter } from './observe/instruments.js';
 import type { SharedTier } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
@@ -156,6 +157,15 @@ export interface CachingOptionsFactory {
 }
 
 export const CACHE_CLOCK = Symbol('nestjs-caching.clock');
+
+/** What tests put in the place of parts of the application's options. */
+export interface CachingOverrides {
+  readonly clock?: Clock;
+  readonly options?: CachingModuleOptions;
+}
+
+/** Always provided, so that a testing module can override it. */
+export const CACHE_OVERRIDES = Symbol('nestjs-caching.overrides');
 
 /** Options with their defaults, durations in milliseconds. */
 export interface ResolvedOptions extends Required<
