@@ -143,6 +143,12 @@ export interface CachingModuleOptions extends CachePolicyOptions {
    * `nestjs-caching/open-telemetry`, or both in a list. Default: nowhere, and nothing is counted.
    */
   metrics?: MetricsExporter | readonly MetricsExporter[];
+  /**
+   * The share of hits of GET routes, 0 to 1, for which the handler runs as well, off the client's path, so that a
+   * response that is not what the handler says now is found, and told as a warning and a `verified` event. For staging:
+   * each costs a run of the handler. Default 0.
+   */
+  verify?: number;
 }
 
 /** Options that decide what the module provides, so they stand beside `useFactory` in `forRootAsync`. */
@@ -188,6 +194,7 @@ export interface ResolvedOptions extends Required<
   readonly onStoreFailure: 'queue' | 'throw';
   readonly principal: RequestCallback<unknown> | undefined;
   readonly metrics: readonly MetricsExporter[];
+  readonly verify: number;
   /** Things that work but are probably not meant. */
   readonly warnings: readonly string[];
 }

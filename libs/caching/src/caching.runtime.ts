@@ -21,6 +21,7 @@ import { ExpressPlatform } from './http/platform/express-platform.js';
 import { type FastifyInstance, FastifyPlatform } from './http/platform/fastify-platform.js';
 import { type HttpPlatform, type ReplyingAdapter, wrapAdapter } from './http/platform/platform.js';
 import { RouteTable } from './http/route-table.js';
+import { ShadowVerifier } from './http/verify/shadow-verifier.js';
 import { ViewServer } from './http/view-server.js';
 import { CacheMetrics } from './observe/cache-metrics.js';
 import { CacheEvents } from './observe/events.js';
@@ -187,6 +188,7 @@ export class CachingRuntime {
             (policy, reason) => warnings.note(policy.route, reason),
             this.background,
             options.coalesceTimeout,
+            options.verify === 0 ? undefined : this.#verifier(options.verify),
           ),
       evictor: new CacheEvictor(
         (tags, by) => this.evict(tags, by),
@@ -214,6 +216,12 @@ export class CachingRuntime {
     this.memoizer.stop();
     await this.cache.close();
     for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  #verifier(share: number): ShadowVerifier {
+    const { cache, background, clock, events, logger } = this;
+    const warn = (message: string): void => logger.warn(message);
+    return new ShadowVerifier({ share, cache, background, clock, events, warn });
   }
 
   #watch(memory: MemoryStore): void {

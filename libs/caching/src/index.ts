@@ -90,6 +90,7 @@ export type {
   StaleReason,
   StoredEvent,
   StoreErrorEvent,
+  VerifiedEvent,
 } from './observe/cache-event.js';
 export { keyv, KeyvTier } from './stores/keyv/keyv.store.js';
 export type { KeyvAdapter } from './stores/keyv/keyv-adapter.js';

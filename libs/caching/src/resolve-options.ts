@@ -48,6 +48,7 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
   autoEvict: true,
   debugHeaders: true,
   metrics: true,
+  verify: true,
 };
 
 /** Every option of the module. */
@@ -106,6 +107,7 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     autoEvict: given.autoEvict ?? true,
     debugHeaders: given.debugHeaders ?? true,
     metrics: exporters(given.metrics),
+    verify: share('verify', given.verify ?? 0),
     ttl: duration('ttl', given.ttl ?? DEFAULTS.ttl, 'CachingModule', []),
     storeTimeout: duration('storeTimeout', storeTimeout, 'CachingModule', []),
     coalesceTimeout: duration('coalesceTimeout', coalesceTimeout, 'CachingModule', []),
@@ -116,6 +118,12 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     keyHash: resolveKeyHash(given.keyHash),
     heartbeat: duration('heartbeat', heartbeat, 'CachingModule', []),
   };
+}
+
+function share(field: string, given: unknown): number {
+  if (typeof given !== 'number' || !(given >= 0 && given <= 1))
+    throw new CachingConfigError(field, given, 'a number from 0 to 1');
+  return given;
 }
 
 function exporters(given: CachingModuleOptions['metrics'] = []): ResolvedOptions['metrics'] {

@@ -42,9 +42,17 @@ const REPLAYED = of(Object.freeze({}));
 export const SENT = of(undefined);
 const NO_FIELDS: VerdictFields = [];
 
+/** Is told of each hit that is as fresh as it was. */
+export interface HitObserver {
+  onHit(policy: ViewPolicy, exchange: Exchange, entry: Entry): void;
+}
+
 /** Answers requests with responses that were made for others. */
 export class Delivery {
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly observer?: HitObserver,
+  ) {}
 
   /**
    * What is stored.
@@ -59,6 +67,7 @@ export class Delivery {
       if (stale === undefined) exchange.trace.hit(entry, now);
       else exchange.trace.stale(entry, now, stale);
     }
+    if (stale === undefined) this.observer?.onHit(policy, exchange, entry);
     const fields = hitFields(entry, now, policy.debugHeaders);
     const added = this.#withControl(policy, exchange, entry, now, fields);
     return deliver(policy, exchange, this.#selected(request, entry.response, generatedAt(entry)), added);

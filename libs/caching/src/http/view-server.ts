@@ -12,7 +12,7 @@ import { dispatchOf } from './background/dispatch.js';
 import { DispatchedServing } from './background/dispatched-serving.js';
 import type { Redispatcher } from './background/redispatch.js';
 import type { Forwarded } from './cache-headers.js';
-import { Delivery, type Exchange, fieldsOf, SENT } from './delivery.js';
+import { Delivery, type Exchange, fieldsOf, type HitObserver, SENT } from './delivery.js';
 import { askUser } from './key-builder.js';
 import type { KeyBypass } from './key-strategy.js';
 import type { ViewPolicy } from './route-policy.js';
@@ -57,9 +57,10 @@ export class ViewServer {
     private readonly onBypass: (policy: ViewPolicy, reason: KeyBypass['bypass']) => void,
     private readonly background: Redispatcher,
     deadline: number,
+    observer?: HitObserver,
   ) {
     this.#wishes = new RequestWishes(clock);
-    this.#delivery = new Delivery(clock);
+    this.#delivery = new Delivery(clock, observer);
     this.#dispatched = new DispatchedServing(cache, credentials);
     this.#stale = new StaleServing({ cache, clock, background, delivery: this.#delivery, deadline });
   }

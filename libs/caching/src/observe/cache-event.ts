@@ -147,6 +147,20 @@ export interface RefreshEvent extends OfRoute {
   readonly outcome: RefreshOutcome;
 }
 
+/** A hit was compared with what the handler says now, which no client waited for. */
+export interface VerifiedEvent extends OfRoute {
+  readonly type: 'verified';
+  /**
+   * `superseded`: they differ, and it was evicted or filled anew meanwhile. `unknown`: the handler's response is none that
+   * would be stored, or it did not run.
+   */
+  readonly outcome: 'same' | 'different' | 'superseded' | 'unknown';
+  /** Where they differ: `status`, `headers.vary`, `body`, or paths such as `$.books[3].price`. 20 at the most. */
+  readonly differences: readonly string[];
+  /** The tags that the application gave the entry, where they differ. */
+  readonly tags: readonly string[];
+}
+
 /** Somebody evicted by tags, which every eviction comes to; or memory was full. */
 export type EvictedEvent =
   | (Happened & {
@@ -216,6 +230,7 @@ export type CacheEvent =
   | SkippedEvent
   | BypassedEvent
   | RefreshEvent
+  | VerifiedEvent
   | EvictedEvent
   | StoreErrorEvent
   | BreakerEvent

@@ -62,6 +62,12 @@ export class CacheMetrics implements CacheInstruments {
     unit: '{refresh}',
     labels: ['route', 'reason', 'outcome'],
   });
+  readonly #verified = new Counter({
+    name: 'verifications',
+    help: 'Hits that were compared with what the handler says now, by what came of it',
+    unit: '{hit}',
+    labels: ['route', 'outcome'],
+  });
   readonly #saved = new Counter({
     name: 'saved',
     help: 'Time that handlers took for responses which were then served again',
@@ -146,6 +152,7 @@ export class CacheMetrics implements CacheInstruments {
       this.#stored,
       this.#skipped,
       this.#refreshes,
+      this.#verified,
       this.#saved,
       this.#served,
       this.#storedBytes,
@@ -226,6 +233,9 @@ export class CacheMetrics implements CacheInstruments {
         if (isOfClient && outcome === 'started') this.#requests.of(label, 'refresh', '', reason).value++;
         return;
       }
+      case 'verified':
+        this.#verified.of(this.#route(event.route).label, event.outcome).value++;
+        return;
       case 'evicted':
         if (event.cause === 'tags') {
           this.#evictions.of('tags', String(event.acknowledged)).value++;

@@ -11,6 +11,7 @@ import type {
   RefreshReason,
   RequestRef,
   StaleReason,
+  VerifiedEvent,
 } from './cache-event.js';
 
 /** Whoever has a key, or guesses one, can't tell what its digest is. */
@@ -155,6 +156,14 @@ export class RequestTrace implements RequestRef {
 
   refresh(reason: RefreshReason, outcome: RefreshOutcome): void {
     this.#host.emit({ type: 'refresh', ...this.#common(), reason, outcome });
+  }
+
+  verified(
+    outcome: VerifiedEvent['outcome'],
+    differences: readonly string[] = [],
+    tags: readonly string[] = [],
+  ): void {
+    this.#host.emit({ type: 'verified', ...this.#common(), outcome, differences, tags });
   }
 
   #common(): { at: number; route: string; request: RequestRef; durationMs: number } {

@@ -39,6 +39,8 @@ export class DispatchedServing {
 
   serve(dispatch: Dispatch, policy: ViewPolicy, exchange: Exchange): MaybePromise<Observable<unknown>> {
     const { request } = exchange;
+    // What is told of the hit that it verifies is told there.
+    if (dispatch.purpose === 'verify') exchange.trace = undefined;
     return chain(admit(policy, request, this.credentials), (admitted) => {
       if ('bypass' in admitted) return this.#drop(dispatch, policy, exchange, admitted.bypass);
       return chain(policy.key.build(request, admitted.principal), (built) => {
