@@ -103,7 +103,15 @@ describe.each(PLATFORMS)('The books API on %s', (platform) => {
 describe('Settings', () => {
   it('have the defaults that the README states', () => {
     const { sessionSecret, ...rest } = settingsFrom({});
-    expect(rest).toEqual({ platform: 'express', host: '127.0.0.1', port: 3000, cache: true, slowMs: 1500 });
+    expect(rest).toEqual({
+      platform: 'express',
+      host: '127.0.0.1',
+      port: 3000,
+      cache: true,
+      dashboard: true,
+      slowMs: 1500,
+    });
+    expect(settingsFrom({ NODE_ENV: 'production' }).dashboard).toBe(false);
     expect(sessionSecret).toMatch(/^[0-9a-f]{64}$/);
     expect(settingsFrom({}).sessionSecret).not.toBe(sessionSecret);
   });
@@ -114,6 +122,7 @@ describe('Settings', () => {
       HOST: '0.0.0.0',
       PORT: '8080',
       CACHE: 'off',
+      DASHBOARD: 'off',
       SLOW_MS: '0',
       SESSION_SECRET: 's',
       MODEL_URL: 'http://127.0.0.1:1',
@@ -124,6 +133,7 @@ describe('Settings', () => {
       host: '0.0.0.0',
       port: 8080,
       cache: false,
+      dashboard: false,
       slowMs: 0,
       sessionSecret: 's',
       modelUrl: 'http://127.0.0.1:1',

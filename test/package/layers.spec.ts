@@ -56,7 +56,13 @@ const LAYERS: readonly Layer[] = [
     mayAsTypes: /^(cache\/.*|caching\.options|observe\/(events|request-trace)|@nestjs\/core)$/,
   },
   {
+    folder: `${LIBRARY}/observe/dashboard`,
+    may: /^(observe\/.*|caching\.[\w.]+|check-names|decorators|http\/request-view|@nestjs\/.*|node:.*)$/,
+    mayAsTypes: /^(cache-(eviction|inspector)\.service|cache\/clock|http\/(explanation|route-matcher))$/,
+  },
+  {
     folder: `${LIBRARY}/observe`,
+    files: /\/observe\/[^/]+$/,
     may: /^(observe\/.*|cache\/(reasons|clock|entry)|caching\.[\w.]+|duration|prom-client|@opentelemetry\/api|@nestjs\/.*|rxjs|node:.*)$/,
     mayAsTypes: /^(cache\/entry|stores\/tier-observer)$/,
   },

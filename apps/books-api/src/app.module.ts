@@ -21,6 +21,8 @@ export class AppModule {
       imports: [
         SettingsModule.with(settings),
         CachingModule.forRootAsync({
+          dashboard: settings.dashboard,
+          toolbar: settings.dashboard,
           imports: [RedisModule],
           inject: [SETTINGS, REDIS_STORE],
           useFactory: ({ cache }: Settings, store: RedisStore | undefined) => ({

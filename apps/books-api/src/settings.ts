@@ -9,6 +9,8 @@ export interface Settings {
   /** 0 takes any free port. */
   readonly port: number;
   readonly cache: boolean;
+  /** The cache's dashboard at `/_cache`, and its toolbar on pages: for whoever develops it, on the same machine. */
+  readonly dashboard: boolean;
   /** The artificial part of the list query, in milliseconds. */
   readonly slowMs: number;
   /** Signs the session cookie. */
@@ -32,6 +34,8 @@ export function settingsFrom(environment: Environment): Settings {
     host: environment.HOST ?? '127.0.0.1',
     port: wholeNumber(environment, 'PORT', 3000),
     cache: oneOf(environment, 'CACHE', ['on', 'off']) === 'on',
+    dashboard:
+      environment.NODE_ENV !== 'production' && oneOf(environment, 'DASHBOARD', ['on', 'off']) === 'on',
     slowMs: wholeNumber(environment, 'SLOW_MS', 1500),
     // Without a secret of its own, sessions end with the process: safer than one that everybody can read here.
     sessionSecret: environment.SESSION_SECRET ?? randomBytes(32).toString('hex'),

@@ -33,6 +33,7 @@ export interface FoundEntries {
 export interface InspectorParts {
   readonly explainer: () => Explainer | undefined;
   readonly each: ((visit: (entry: Entry) => boolean) => void) | undefined;
+  readonly peek: ((key: string) => Entry | undefined) | undefined;
   readonly routes: () => RouteTable;
   readonly evictions: (limit: number) => readonly PastEviction[];
   readonly now: () => number;
@@ -93,6 +94,12 @@ export class CacheInspector {
     const at = now();
     const entries = found.map((entry) => read(entry, views, at)).filter((entry) => entry !== undefined);
     return { entries: entries.toSorted((a, b) => a.ageMs - b.ageMs), partial: partial || total > limit };
+  }
+
+  /** What is stored in this process under a key, without its body; nothing where that is not current. */
+  entry(key: string): ExplainedEntry | undefined {
+    const found = this.parts.peek?.(key);
+    return found === undefined ? undefined : explainEntry(found, this.parts.now());
   }
 
   /** What was evicted lately, newest first, and by whom. */

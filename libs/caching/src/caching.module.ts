@@ -34,6 +34,9 @@ import { checkObject, resolveOptions } from './resolve-options.js';
 import { CachingRuntime } from './caching.runtime.js';
 import { MemoizeHost } from './memoize/memoize-host.js';
 import { warnOfNeighbours } from './neighbours.js';
+import { createDashboardController } from './observe/dashboard/dashboard.controller.js';
+import { Dashboard } from './observe/dashboard/dashboard.js';
+import { resolveDashboard, resolveToolbar } from './observe/dashboard/dashboard-options.js';
 import { CacheEvents } from './observe/events.js';
 
 const runtimes = new WeakMap<ApplicationConfig, CachingRuntime>();
@@ -43,19 +46,63 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
   new ConfigurableModuleBuilder<CachingModuleOptions>({ moduleName: 'Caching' })
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createCachingOptions')
-    .setExtras<CachingModuleExtras>({ cacheManager: true }, (definition, { cacheManager = true }) => {
-      if (typeof cacheManager !== 'boolean')
-        throw new CachingConfigError('cacheManager', cacheManager, 'a boolean');
-      return {
-        ...definition,
-        global: true,
-        ...(cacheManager && {
-          providers: [...(definition.providers ?? []), cacheManagerProvider()],
-          exports: [...(definition.exports ?? []), CACHE_MANAGER],
-        }),
-      };
-    })
+    .setExtras<CachingModuleExtras>(
+      { cacheManager: true, dashboard: false, toolbar: false },
+      (definition, { cacheManager = true, dashboard, toolbar }) => {
+        if (typeof cacheManager !== 'boolean')
+          throw new CachingConfigError('cacheManager', cacheManager, 'a boolean');
+        const whole = withDashboard(definition, dashboard, toolbar);
+        return {
+          ...whole,
+          global: true,
+          ...(cacheManager && {
+            providers: [...(whole.providers ?? []), cacheManagerProvider()],
+            exports: [...(whole.exports ?? []), CACHE_MANAGER],
+          }),
+        };
+      },
+    )
     .build();
+
+/** Adds the dashboard and the toolbar, where they are wanted. */
+function withDashboard(
+  definition: DynamicModule,
+  given: CachingModuleExtras['dashboard'],
+  toolbar: CachingModuleExtras['toolbar'],
+): DynamicModule {
+  const isProduction = process.env.NODE_ENV === 'production';
+  const dashboard = resolveDashboard(given, isProduction);
+  resolveToolbar(toolbar, dashboard, isProduction);
+  if (dashboard === undefined) return definition;
+  return {
+    ...definition,
+    controllers: [createDashboardController(dashboard)],
+    providers: [...(definition.providers ?? []), dashboardProvider],
+  };
+}
+
+const dashboardProvider: Provider = {
+  provide: Dashboard,
+  inject: [CachingRuntime, CacheInspector],
+  useFactory: (runtime: CachingRuntime, inspector: CacheInspector) => {
+    const dashboard = new Dashboard({
+      events: runtime.events,
+      clock: runtime.clock,
+      inspector,
+      evictions: new CacheEvictionService({
+        evict: (tags) => runtime.evict(tags, { via: 'dashboard' }),
+        routes: () => runtime.routes,
+        memoizer: runtime.memoizer,
+      }),
+      namespace: runtime.options.namespace,
+      store: runtime.store.name,
+      memory: () => runtime.memoryUse,
+      routes: () => runtime.paths,
+    });
+    runtime.closeWith(() => dashboard.close());
+    return dashboard;
+  },
+};
 
 function cacheManagerProvider(): Provider {
   return {
@@ -155,6 +202,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
         new CacheInspector({
           explainer: () => runtime.explainer,
           each: runtime.store.each?.bind(runtime.store),
+          peek: runtime.store.peek?.bind(runtime.store),
           routes: () => runtime.routes,
           evictions: (limit) => runtime.history.evictions(limit),
           now: () => runtime.clock.now(),
@@ -170,7 +218,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
 })
 export class CachingModule
   extends ConfigurableModuleClass
-  implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
+  implements OnModuleInit, OnModuleDestroy, OnModuleDestroy, OnApplicationShutdown
 {
   readonly #isFirst: boolean;
 
@@ -219,7 +267,9 @@ export class CachingModule
   }
 
   async onModuleDestroy(): Promise<void> {
-    if (this.#isFirst) await this.runtime.endBackground();
+    if (!this.#isFirst) return;
+    this.runtime.end();
+    await this.runtime.endBackground();
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -151,10 +151,34 @@ export interface CachingModuleOptions extends CachePolicyOptions {
   verify?: number;
 }
 
+/** Who may see the dashboard, and where. */
+export interface DashboardOptions {
+  /** Below the application's global prefix, if it has one. Default `'/_cache'`. */
+  readonly path?: string;
+  /**
+   * Whether this request may see and evict everything. It runs after middleware and global guards, so `user` and
+   * `session` are there. Needed where `NODE_ENV` is `production`; without it only requests from this machine are
+   * answered.
+   */
+  readonly authorize?: RequestCallback<boolean>;
+  /** For the dashboard's controller, e.g. `[Public()]` or `[UseGuards(AdminGuard)]`. */
+  readonly decorators?: readonly ClassDecorator[];
+}
+
 /** Options that decide what the module provides, so they stand beside `useFactory` in `forRootAsync`. */
 export interface CachingModuleExtras {
   /** Provide `CACHE_MANAGER` on the same store. Default `true`; `false` where the application registers its own. */
   cacheManager?: boolean;
+  /**
+   * A page that shows what the cache does, explains and evicts, at `dashboard.path`. Default `false`. In production it
+   * needs `authorize`; elsewhere, without it, only this machine is answered.
+   */
+  dashboard?: boolean | DashboardOptions;
+  /**
+   * A badge on the application's HTML pages that shows what the cache did for them. Default `false`. Needs `dashboard`,
+   * and does not start in production.
+   */
+  toolbar?: boolean;
 }
 
 /** For `forRootAsync({ useClass })` and `useExisting`. */

@@ -16,7 +16,7 @@ import { Redispatcher } from './http/background/redispatch.js';
 import { BypassWarnings } from './http/bypass-warnings.js';
 import { CacheEvictor } from './http/cache-evictor.js';
 import { Explainer } from './http/explainer.js';
-import { RouteMatcher, type RoutePathSources } from './http/route-matcher.js';
+import { RouteMatcher, type RoutePath, type RoutePathSources } from './http/route-matcher.js';
 import { ExpressPlatform } from './http/platform/express-platform.js';
 import { type FastifyInstance, FastifyPlatform } from './http/platform/fastify-platform.js';
 import { type HttpPlatform, type ReplyingAdapter, wrapAdapter } from './http/platform/platform.js';
@@ -24,6 +24,7 @@ import { RouteTable } from './http/route-table.js';
 import { ShadowVerifier } from './http/verify/shadow-verifier.js';
 import { ViewServer } from './http/view-server.js';
 import { CacheMetrics } from './observe/cache-metrics.js';
+import type { MemoryUse } from './observe/dashboard/dashboard.js';
 import { CacheEvents } from './observe/events.js';
 import { tellDropped, tellTier } from './observe/tell-store.js';
 import { CacheStoreError } from './caching.errors.js';
@@ -37,6 +38,8 @@ import { isSharedTier, type SharedTier } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
 import { TieredStore } from './stores/tiered.store.js';
 import { type InterceptorParts, ViewCacheInterceptor } from './view-cache.interceptor.js';
+
+const NO_BOUNDS = { maxBytes: undefined, maxEntries: undefined };
 
 /** What of Nest's own the full paths of routes are made of. */
 export type RouteApplication = Pick<RoutePathSources, 'application' | 'applicationId'>;
@@ -52,6 +55,8 @@ export class CachingRuntime {
   /** What happened lately, for explanations. */
   readonly history: History;
   #explainer: Explainer | undefined;
+  #matcher: RouteMatcher | undefined;
+  readonly #ends: (() => void)[] = [];
   readonly store: CacheStore;
   readonly cache: ViewCache;
   /** Runs requests of our own through the application. */
@@ -121,6 +126,26 @@ export class CachingRuntime {
     return this.#routes;
   }
 
+  /** The application's routes, once it has started. */
+  get paths(): readonly RoutePath[] {
+    return this.#matcher?.paths ?? [];
+  }
+
+  /** What of this process's memory holds entries; nothing where the store is the application's own. */
+  get memoryUse(): MemoryUse | undefined {
+    const { store, options } = this;
+    const local = store instanceof TieredStore ? store.local : store;
+    if (!(local instanceof MemoryStore)) return undefined;
+    const { entries, bytes } = local;
+    const bounds = options.store === undefined || store instanceof TieredStore ? options.memory : false;
+    return { entries, bytes, ...(bounds === false ? NO_BOUNDS : bounds) };
+  }
+
+  /** Has something ended before the server closes. */
+  closeWith(end: () => void): void {
+    this.#ends.push(end);
+  }
+
   get explainer(): Explainer | undefined {
     return this.#explainer;
   }
@@ -159,14 +184,15 @@ export class CachingRuntime {
       warn: (message) => logger.warn(message),
     });
     if (this.#platform === undefined) return;
+    this.#matcher = new RouteMatcher({
+      ...application,
+      controllers: discovery.getControllers(),
+      methodsOf: (controller) => scanner.getAllMethodNames(controller.prototype as object),
+      routes: this.#routes,
+      platform: this.#platform.name,
+    });
     this.#explainer = new Explainer({
-      routes: new RouteMatcher({
-        ...application,
-        controllers: discovery.getControllers(),
-        methodsOf: (controller) => scanner.getAllMethodNames(controller.prototype as object),
-        routes: this.#routes,
-        platform: this.#platform.name,
-      }),
+      routes: this.#matcher,
       cache: this.cache,
       stampOf: (tag) => this.store.stampOf?.(tag),
       history: this.history,
@@ -210,6 +236,11 @@ export class CachingRuntime {
     if (!this.options.enabled) return;
     host.memoizer = this.memoizer;
     this.memoizer.start();
+  }
+
+  /** Ends what would keep the server from closing. */
+  end(): void {
+    for (const end of this.#ends) end();
   }
 
   async close(): Promise<void> {

@@ -18,6 +18,7 @@ export type {
   CachingModuleExtras,
   CachingModuleOptions,
   CachingOptionsFactory,
+  DashboardOptions,
   RequestCallback,
 } from './caching.options.js';
 export {

@@ -45,6 +45,7 @@ export class BooksApp {
       host: '127.0.0.1',
       port: 0,
       cache: true,
+      dashboard: false,
       slowMs: 0,
       sessionSecret: 'for tests only',
       ...(ownModel ? {} : { modelUrl: NO_MODEL }),

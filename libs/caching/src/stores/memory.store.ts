@@ -175,12 +175,16 @@ export class MemoryStore implements CacheStore {
     return this.#log.stampOf(tag);
   }
 
+  peek(key: string): Entry | undefined {
+    const entry = this.#entries.peek(key);
+    if (entry === undefined || entry.expiresAt <= this.#clock.now()) return undefined;
+    return entry.isCurrent(this.#log) ? entry : undefined;
+  }
+
   each(visit: (entry: Entry) => boolean): void {
-    const now = this.#clock.now();
     for (const key of this.#keys) {
-      const entry = this.#entries.peek(key);
-      if (entry === undefined || entry.expiresAt <= now || !entry.isCurrent(this.#log)) continue;
-      if (!visit(entry)) return;
+      const entry = this.peek(key);
+      if (entry !== undefined && !visit(entry)) return;
     }
   }
 

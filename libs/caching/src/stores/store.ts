@@ -37,6 +37,8 @@ export interface CacheStore {
   readonly position: StampPosition;
   /** When in the sequence a tag was last evicted, as far as this process knows; for explanations. */
   stampOf?(tag: string): number | undefined;
+  /** The current entry of a key in this process, as if nobody had looked; for explanations. */
+  peek?(key: string): Entry | undefined;
   /** Calls `visit` with the entries in this process, newest last, until it returns false; for explanations. */
   each?(visit: (entry: Entry) => boolean): void;
   /**

@@ -164,12 +164,16 @@ export class TieredStore implements CacheStore {
     return this.#local.stampOf(tag);
   }
 
+  peek(key: string): Entry | undefined {
+    return this.#local.peek(key);
+  }
+
   each(visit: (entry: Entry) => boolean): void {
     this.#local.each(visit);
   }
 
   /** What is held in process. */
-  get local(): Pick<MemoryStore, 'entries' | 'bytes'> {
+  get local(): MemoryStore {
     return this.#local;
   }
 
