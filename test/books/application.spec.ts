@@ -110,6 +110,8 @@ describe('Settings', () => {
       cache: true,
       dashboard: true,
       slowMs: 1500,
+      listTtlMs: 60_000,
+      analysisTtlMs: 86_400_000,
     });
     expect(settingsFrom({ NODE_ENV: 'production' }).dashboard).toBe(false);
     expect(sessionSecret).toMatch(/^[0-9a-f]{64}$/);
@@ -135,6 +137,8 @@ describe('Settings', () => {
       cache: false,
       dashboard: false,
       slowMs: 0,
+      listTtlMs: 60_000,
+      analysisTtlMs: 86_400_000,
       sessionSecret: 's',
       modelUrl: 'http://127.0.0.1:1',
       databaseUrl: 'postgres://127.0.0.1/books',

@@ -13,6 +13,10 @@ export interface Settings {
   readonly dashboard: boolean;
   /** The artificial part of the list query, in milliseconds. */
   readonly slowMs: number;
+  /** How long a list is fresh, in milliseconds. */
+  readonly listTtlMs: number;
+  /** How long an analysis is fresh, in milliseconds. */
+  readonly analysisTtlMs: number;
   /** Signs the session cookie. */
   readonly sessionSecret: string;
   /** Absent: the application starts a model service of its own. */
@@ -37,6 +41,8 @@ export function settingsFrom(environment: Environment): Settings {
     dashboard:
       environment.NODE_ENV !== 'production' && oneOf(environment, 'DASHBOARD', ['on', 'off']) === 'on',
     slowMs: wholeNumber(environment, 'SLOW_MS', 1500),
+    listTtlMs: wholeNumber(environment, 'LIST_TTL_MS', 60_000),
+    analysisTtlMs: wholeNumber(environment, 'ANALYSIS_TTL_MS', 86_400_000),
     // Without a secret of its own, sessions end with the process: safer than one that everybody can read here.
     sessionSecret: environment.SESSION_SECRET ?? randomBytes(32).toString('hex'),
     ...(MODEL_URL ? { modelUrl: MODEL_URL } : {}),

@@ -47,6 +47,8 @@ export class BooksApp {
       cache: true,
       dashboard: false,
       slowMs: 0,
+      listTtlMs: 60_000,
+      analysisTtlMs: 86_400_000,
       sessionSecret: 'for tests only',
       ...(ownModel ? {} : { modelUrl: NO_MODEL }),
       ...others,

@@ -1,5 +1,6 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { CacheView, jsonBody } from 'nestjs-caching';
+import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
+import { CacheContext, CacheView, jsonBody } from 'nestjs-caching';
+import { SETTINGS, type Settings } from '../settings.js';
 import { HandlerRuns } from '../stats/handler-runs.js';
 import { AnalysisDto } from './analysis.dto.js';
 import { ModelClient, type TextStatistics } from './model-client.js';
@@ -9,19 +10,24 @@ export class AnalysisController {
   constructor(
     private readonly model: ModelClient,
     private readonly runs: HandlerRuns,
+    @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
-  /** The same text has the same statistics for ever; `bypass` says whether to look, so it is not in the key. */
+  /**
+   * The same text has the same statistics for ever; `bypass` says whether to look, so it is not in the key. Should the
+   * model be away when their time is over, the old ones are better than an error, for a week.
+   */
   @Post()
   @HttpCode(200)
   @CacheView({
-    ttl: '1d',
+    staleIfError: '7d',
     scope: 'public',
     key: jsonBody({ ignore: ['bypass'] }),
     unless: ({ body }) => body?.bypass === true,
   })
-  analyse(@Body() { text }: AnalysisDto): Promise<TextStatistics> {
+  analyse(@Body() { text }: AnalysisDto, @CacheContext() cache: CacheContext): Promise<TextStatistics> {
     this.runs.count('POST /analysis');
+    cache.ttl(this.settings.analysisTtlMs);
     return this.model.statisticsOf(text);
   }
 }

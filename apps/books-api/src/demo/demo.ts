@@ -1,3 +1,5 @@
+import { outage, SHORT_TTL, validatorsAndStaleness } from './http-stories.js';
+import { ModelProcess } from './model-process.js';
 import { Player } from './player.js';
 import { type RunningApp, startApp } from './running-app.js';
 import { missingModel, model, newBook, people, slowListAndWrites } from './stories.js';
@@ -10,6 +12,7 @@ const print = (line: string): void => {
 };
 
 const started: RunningApp[] = [];
+const ownModel = new ModelProcess();
 
 async function start(environment?: Record<string, string>): Promise<string> {
   const app = await startApp(environment);
@@ -30,6 +33,16 @@ async function play(): Promise<string[]> {
     const withoutModel = new Player(await start({ MODEL_URL: NOWHERE }), print);
     await missingModel(withoutModel);
     failures.push(...withoutModel.failures);
+    await ownModel.start();
+    const shortLived = {
+      LIST_TTL_MS: String(SHORT_TTL),
+      ANALYSIS_TTL_MS: String(SHORT_TTL),
+      MODEL_URL: ownModel.url,
+    };
+    const aging = new Player(await start(shortLived), print);
+    await validatorsAndStaleness(aging);
+    await outage(aging, ownModel);
+    failures.push(...aging.failures);
   }
   print(`\nThe list came ${Math.round(faster)} times faster from the cache.\n`);
   if (faster < 10) failures.push(`The list came only ${faster.toFixed(1)} times faster from the cache`);
@@ -41,5 +54,5 @@ try {
   print(failures.length === 0 ? 'Everything as expected.\n' : `\nUnexpected:\n${failures.join('\n')}\n`);
   process.exitCode = failures.length === 0 ? 0 : 1;
 } finally {
-  await Promise.all(started.map((app) => app.stop()));
+  await Promise.all([ownModel, ...started].map((each) => each.stop()));
 }

@@ -8,14 +8,17 @@ export interface DemoRequest {
   readonly handler: string;
   readonly body?: unknown;
   readonly cookie?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Expectation {
   readonly status: number;
   /** What X-Cache says. */
   readonly verdict: string;
-  /** How often the handler runs for this request. */
-  readonly runs: number;
+  /** How often the handler runs for this request; `'later'` where it does in the background. */
+  readonly runs: number | 'later';
+  /** What `Cache-Status` says, or a part of it. */
+  readonly detail?: string;
   /** Whether the body is as it should be. */
   readonly body?: (body: string) => boolean;
 }
@@ -23,6 +26,7 @@ export interface Expectation {
 export interface Played {
   readonly body: string;
   readonly cookie: string;
+  readonly etag: string;
   readonly milliseconds: number;
 }
 
@@ -31,7 +35,7 @@ export class Player {
   readonly failures: string[] = [];
 
   constructor(
-    private readonly url: string,
+    readonly url: string,
     private readonly print: (line: string) => void,
   ) {}
 
@@ -40,12 +44,13 @@ export class Player {
   }
 
   async play(what: string, request: DemoRequest, expected: Expectation): Promise<Played> {
-    const runsBefore = await this.#runs(request.handler);
+    const runsBefore = await this.runs(request.handler);
     const start = performance.now();
     const response = await fetch(this.url + request.path, {
       method: request.method,
       redirect: 'manual',
       headers: {
+        ...request.headers,
         ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(request.cookie === undefined ? {} : { cookie: request.cookie }),
       },
@@ -53,28 +58,31 @@ export class Player {
     });
     const body = await response.text();
     const milliseconds = performance.now() - start;
-    const runs = await this.#runs(request.handler);
+    const runs = await this.runs(request.handler);
 
+    const cacheStatus = response.headers.get('cache-status') ?? '';
     const seen = {
       status: response.status,
       verdict: response.headers.get('x-cache') ?? '-',
-      runs: runs - runsBefore,
+      runs: expected.runs === 'later' ? ('later' as const) : runs - runsBefore,
       body: expected.body?.(body) ?? true,
+      detail: expected.detail === undefined || cacheStatus.includes(expected.detail),
     };
-    const ok = isDeepStrictEqual(seen, { ...expected, body: true });
+    const ok = isDeepStrictEqual(seen, { ...expected, body: true, detail: true });
     if (!ok)
       this.failures.push(
         `${what}: expected ${JSON.stringify(expected)}, saw ${JSON.stringify(seen)}: ${body}`,
       );
     const { method, path } = request;
-    const cacheStatus = response.headers.get('cache-status') ?? '';
     this.print(
-      `${row({ what, request: `${method} ${path}`, milliseconds, total: runs, cacheStatus, ok, ...seen })}\n`,
+      `${row({ ...seen, what, request: `${method} ${path}`, milliseconds, total: runs, cacheStatus, ok })}\n`,
     );
-    return { body, cookie: cookiesOf(response), milliseconds };
+    const etag = response.headers.get('etag') ?? '';
+    return { body, cookie: cookiesOf(response), etag, milliseconds };
   }
 
-  async #runs(handler: string): Promise<number> {
+  /** How often a handler has run since the application started. */
+  async runs(handler: string): Promise<number> {
     const response = await fetch(`${this.url}/stats`);
     const runs = (await response.json()) as Record<string, number>;
     return runs[handler] ?? 0;
