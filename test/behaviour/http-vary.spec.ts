@@ -140,6 +140,21 @@ describe.each(PLATFORMS)('responses that vary on what only their handler knew, o
     expect([other.verdict, other.text]).toEqual(['MISS', '{"said":["fr","a"],"run":4}']);
   });
 
+  it('are all found where one names this and another that', async () => {
+    const { ask } = await start();
+    const one = { 'X-Shop': 'a' };
+    const other = { 'X-Shop': 'b', 'Accept-Language': 'de' };
+    vary = 'X-Shop';
+    await ask(one);
+    vary = 'Accept-Language';
+    await ask(other);
+    vary = 'X-Shop';
+    // Under the names of both by now.
+    await ask(one);
+    const verdicts = [(await ask(one)).verdict, (await ask(other)).verdict];
+    expect(verdicts).toEqual(['HIT', 'HIT']);
+  });
+
   it('are found where this process does not know yet that they vary', async () => {
     const store = memory({ clock: new FakeClock() });
     const first = await start({ store });

@@ -211,7 +211,7 @@ describe('an entry', () => {
           isAuthorized: false,
           variantBy: () => undefined,
         },
-        { refusal: undefined, ttl: undefined },
+        { refusal: undefined, ttl: undefined, validator: undefined },
       );
       const recorded = verdict.store ? diffHeaders({}, headers, [name]).headers : [];
       expect(recorded).toEqual([]);

@@ -10,6 +10,9 @@ export const CACHE_EVICT = 'nestjs-caching:evict';
 /** Tags, or a function of the request that returns them. */
 export type CacheTags = readonly string[] | RequestCallback<readonly string[]>;
 
+/** A word on the state of data: the same for the same state, another for any other. */
+export type CacheValidator = string | number | bigint | Date | null | undefined;
+
 /** What `@CacheView` takes beside what the module can say for all routes. */
 export interface CacheViewOptions extends CachePolicyOptions {
   /** Request headers whose values join the key. A short way to write `headers(...)` beside the default key. */
@@ -19,6 +22,16 @@ export interface CacheViewOptions extends CachePolicyOptions {
    * that like the same of these best are given the same response. Default: told apart by the whole field.
    */
   languages?: readonly string[];
+  /**
+   * A cheap word on the state of the data that the handler reads, such as a row's version or the time of its last change:
+   * asked before each run of the handler, and stored with its response. An entry that is stale, or that has to be asked
+   * about (`no-cache`), is renewed without the handler where the word is still the same (RFC 9111 §4.3). It may use what
+   * middleware and guards have set; `undefined` or `null` where it is not known. Not asked for hits.
+   *
+   * @example
+   * @Get(':id') @CacheView({ ttl: '10s', validator: ({ params }) => books.updatedAt(params.id) }) one() {}
+   */
+  validator?: RequestCallback<CacheValidator>;
   /** Labels to evict by. A response with more than 256 is not stored. */
   tags?: CacheTags;
   /** States that the author has looked at everything the handler reads, so it need not be covered by the key. */

@@ -26,6 +26,7 @@ export {
   type CacheEvictOptions,
   type CacheTags,
   CacheView,
+  type CacheValidator,
   type CacheViewOptions,
   NoCache,
 } from './decorators.js';

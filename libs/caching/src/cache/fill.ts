@@ -59,6 +59,8 @@ export class Fill {
   refusal: 'handler' | 'tags' | 'request' | undefined;
   /** The time to live that the handler chose, in milliseconds. */
   ttl: number | undefined;
+  /** What the application said of the state of its data before the handler runs. */
+  validator: string | undefined;
   /** What makes it the only fill of its key among all instances. */
   lease: string | undefined;
   /** By which request fields the responses of its key are told apart, where the store said so before it began. */
@@ -140,7 +142,7 @@ export class Fill {
     const current = this.isCurrent();
     let kept: MaybePromise<boolean> | undefined;
     if (current && !this.#ended) {
-      const { order, start, view, handlerTime } = this;
+      const { order, start, view, handlerTime, validator } = this;
       const storedAt = this.host.now();
       // A copy, as a list that was added to keeps room for more.
       const tags = this.tags.slice();
@@ -158,11 +160,35 @@ export class Fill {
         expiresAt: storedAt + ttl,
         ...(life && { freshness: life }),
         handlerTime,
+        ...(validator !== undefined && { validator }),
       };
       const variants = variant && variantsOf(primary, variant, entry);
       kept = this.host.save(entry, this.#takeLease(), this.trace, variants);
     }
     this.#end({ response, current, handlerTime: this.handlerTime, variant }, kept);
+  }
+
+  /**
+   * What was stored before holds still: it is valid from the start of this fill on, under the tags of both, and given to
+   * those who wait.
+   *
+   * @param renewed its times are those of the new one
+   * @param isSaved false: what lies in the store will do for a while yet
+   */
+  renew(renewed: Entry, isSaved: boolean, variant?: Variant): Entry {
+    for (const tag of renewed.tags) this.addTag(tag);
+    const { start, order, view } = this;
+    const { tier: _tier, ...rest } = renewed;
+    const entry: Entry = { ...rest, tags: this.tags.slice(), start, order };
+    const current = this.isCurrent();
+    let kept: MaybePromise<boolean> | undefined;
+    if (isSaved && current && !this.#ended) {
+      const isIts = variant !== undefined && variant.key === entry.key;
+      const variants = isIts ? variantsOf(view.primary ?? view.key, variant, entry) : undefined;
+      kept = this.host.save(entry, this.#takeLease(), this.trace, variants);
+    }
+    this.#end({ response: entry.response, current, handlerTime: entry.handlerTime }, kept);
+    return entry;
   }
 
   /** Gives the response to those who wait now and keeps it for nobody, as for an error status. */

@@ -14,6 +14,7 @@ import {
 import {
   downstreamControl,
   downstreamOf,
+  freshFor,
   generatedAt,
   hitFields,
   saysOwnLife,
@@ -100,6 +101,17 @@ export class Delivery {
       stored: this.#selected(exchange.request, entry.response, generatedAt(entry)),
       fields: this.#withControl(policy, exchange, entry, now, fields),
     };
+  }
+
+  /** What is stored, and was found to hold still. */
+  revalidated(policy: ViewPolicy, exchange: Exchange, entry: Entry): Observable<unknown> {
+    const now = this.clock.now();
+    exchange.trace?.hit(entry, now);
+    const ttlMs = freshFor(entry, now);
+    const fields = hitFields(entry, now, false).concat(fieldsOf(policy, { kind: 'revalidated', ttlMs }));
+    const added = this.#withControl(policy, exchange, entry, now, fields);
+    const { request } = exchange;
+    return deliver(policy, exchange, this.#selected(request, entry.response, generatedAt(entry)), added);
   }
 
   /** What was stored while the request waited for it. */

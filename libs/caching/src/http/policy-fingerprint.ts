@@ -6,8 +6,9 @@ import type { CacheViewOptions } from '../decorators.js';
  * deploy that changes them misses instead of serving what yesterday's rules have stored; the instances of both
  * versions can run side by side. Callbacks are told apart by their text. Empty where the route has none of this.
  */
-export function policyFingerprint({ tags, scope, key }: CacheViewOptions): string {
-  const callbacks = [key ?? []].flat().filter((strategy) => typeof strategy === 'function');
+export function policyFingerprint({ tags, scope, key, validator }: CacheViewOptions): string {
+  // Words of two validators mean nothing to each other.
+  const callbacks = [key ?? [], validator ?? []].flat().filter((strategy) => typeof strategy === 'function');
   if (tags === undefined && typeof scope !== 'function' && callbacks.length === 0) return '';
   const rules = [tags, scope, ...callbacks].map((rule) =>
     typeof rule === 'function' ? { callback: String(rule) } : (rule ?? null),

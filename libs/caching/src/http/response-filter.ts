@@ -78,6 +78,8 @@ export interface ResponseHead {
 export interface HandlerWish {
   readonly refusal: SkipReason | undefined;
   readonly ttl: number | undefined;
+  /** What was said before it ran of the state of its data: only by that can what must be asked about be used again. */
+  readonly validator: string | undefined;
 }
 
 export type StoringVerdict = (
@@ -102,7 +104,9 @@ export function mayStore(policy: StoringPolicy, head: ResponseHead, wish: Handle
   const own = ownReason(head, wish);
   if (own !== undefined) return { store: false, reason: own };
   const ttl = policy.statuses.get(head.status);
-  const verdict = lifeOf({ ...policy.freshness, ttl: wish.ttl ?? ttl ?? ANY_TTL }, head);
+  const { freshness } = policy;
+  const canRevalidate = freshness.canRevalidate && wish.validator !== undefined;
+  const verdict = lifeOf({ ...freshness, canRevalidate, ttl: wish.ttl ?? ttl ?? ANY_TTL }, head);
   if (!verdict.store && !SHAREABLE.has(verdict.reason)) return verdict;
   const names = uncoveredVary(policy, head);
   const variant = names?.length === 0 ? undefined : names && head.variantBy(names);

@@ -47,6 +47,7 @@ export interface ViewPolicy extends RecordingPolicy {
   readonly refreshAhead: number | undefined;
   readonly scope: CacheScope | undefined;
   readonly unless: RequestCallback<boolean> | undefined;
+  readonly validator: CacheViewOptions['validator'];
   readonly refresh: RequestCallback<boolean> | undefined;
   /** All tags of a request's response. */
   readonly tags: (request: RequestView) => MaybePromise<string[]>;
@@ -108,7 +109,7 @@ export function compileView(
       mode: merged.freshness ?? 'min',
       staleWhileRevalidate: windowOf('staleWhileRevalidate', merged, route),
       staleIfError: windowOf('staleIfError', merged, route),
-      canRevalidate: false,
+      canRevalidate: merged.validator !== undefined,
     },
     softTimeout:
       merged.softTimeout === undefined ? undefined : duration('softTimeout', merged.softTimeout, route, []),
@@ -120,6 +121,7 @@ export function compileView(
     filter: merged.filter,
     scope: merged.scope,
     unless: merged.unless,
+    validator: merged.validator,
     refresh: merged.refresh,
     key: new KeyBuilder({
       namespace: module.namespace,

@@ -17,6 +17,7 @@ export const VIEW_FIELDS: Readonly<Record<keyof CacheViewOptions, true>> = {
   key: true,
   vary: true,
   languages: true,
+  validator: true,
   scope: true,
   inputs: true,
   tags: true,
@@ -64,7 +65,7 @@ export function checkViewOptions(given: CacheViewOptions, route: string, warning
   const where = `@CacheView of ${route}`;
   checkNames(given, VIEW_FIELDS, where);
   checkPolicy(given, where, warnings);
-  const { vary, languages, tags, inputs } = given;
+  const { vary, languages, tags, inputs, validator } = given;
   if (vary !== undefined && !(Array.isArray(vary) && vary.every(isFieldName))) {
     throw new CachingConfigError(
       'vary',
@@ -80,5 +81,7 @@ export function checkViewOptions(given: CacheViewOptions, route: string, warning
     throw new CachingConfigError('languages', languages, "language tags, e.g. ['de', 'en-GB']", where);
   if (inputs !== undefined && inputs !== 'reviewed')
     throw new CachingConfigError('inputs', inputs, "'reviewed'", where);
+  if (validator !== undefined && typeof validator !== 'function')
+    throw new CachingConfigError('validator', validator, 'a function', where);
   checkTags(tags, where);
 }

@@ -17,6 +17,7 @@ import { askUser } from './key-builder.js';
 import type { KeyBypass } from './key-strategy.js';
 import type { ViewPolicy } from './route-policy.js';
 import { RequestWishes, type Wish } from './request-wishes.js';
+import { renewOr } from './renewal.js';
 import { runHandler } from './run-handler.js';
 import { StaleServing } from './stale/stale-serving.js';
 
@@ -33,6 +34,8 @@ interface Miss {
   readonly fwd: Forwarded;
   /** What is stored and no longer fresh, for where the handler fails. */
   readonly stale?: Entry | undefined;
+  /** What is stored and may not answer by itself, also where it may not be served stale. */
+  readonly stored?: Entry | undefined;
   /** Which of the key's responses would be its own, should there be several. */
   readonly variantKeyOf: VariantKeyOf;
 }
@@ -242,7 +245,8 @@ export class ViewServer {
     );
     if (own !== undefined) return own;
     exchange.trace?.miss(missed.stale === undefined ? 'absent' : 'stale');
-    const miss = this.#missOf(policy, exchange, view, spent, forwarded(view, missed), stale);
+    const fwd = forwarded(view, missed);
+    const miss = this.#missOf(policy, exchange, view, spent, fwd, stale, missed.stale);
     const { variantKeyOf } = miss;
     const tags = policy.tags(exchange.request);
     if (!isPromiseLike(tags)) return this.#follow(miss, this.cache.join(view, missed, tags, variantKeyOf));
@@ -263,9 +267,10 @@ export class ViewServer {
     spent: number,
     fwd: Forwarded,
     stale?: Entry,
+    stored?: Entry,
   ): Miss {
     const variantKeyOf = policy.learned.keysOf(view, exchange.request.headers);
-    return { policy, exchange, view, spent, fwd, stale, variantKeyOf };
+    return { policy, exchange, view, spent, fwd, stale, stored, variantKeyOf };
   }
 
   #follow(miss: Miss, ticket: Ticket, retries = MAX_RETRIES): Observable<unknown> {
@@ -302,7 +307,7 @@ export class ViewServer {
     // One may have been stored by somebody who knew.
     return chain(this.#ask(exchange, own, spent), (found) => {
       if (isEntry(found)) return this.#delivery.hit(policy, exchange, found);
-      const next = this.#missOf(policy, exchange, own, spent, forwarded(own, found));
+      const next = this.#missOf(policy, exchange, own, spent, forwarded(own, found), undefined, found.stale);
       return this.#follow(next, this.cache.join(own, found, tags, next.variantKeyOf), retries);
     });
   }
@@ -340,9 +345,12 @@ export class ViewServer {
     });
   }
 
-  #fill({ policy, exchange, view, fwd, stale }: Miss, fill: Fill): Observable<unknown> {
+  #fill({ policy, exchange, view, fwd, stale, stored }: Miss, fill: Fill): Observable<unknown> {
     const rescue = stale && this.#stale.rescue({ policy, exchange, view, stale }, fill);
-    return runHandler(policy, exchange, fill, fwd, rescue);
+    return renewOr(policy, exchange, fill, stored, {
+      renewed: (entry) => this.#delivery.revalidated(policy, exchange, entry),
+      otherwise: () => runHandler(policy, exchange, fill, fwd, rescue),
+    });
   }
 }
 

@@ -7,6 +7,7 @@ import type { Missed, ViewCache } from '../../cache/view-cache.js';
 import { admit, type CredentialRules } from '../admission.js';
 import { deliver, type Exchange } from '../delivery.js';
 import type { ViewPolicy } from '../route-policy.js';
+import { renewOr } from '../renewal.js';
 import { runHandler } from '../run-handler.js';
 import type { Dispatch, DropReason } from './dispatch.js';
 
@@ -89,19 +90,24 @@ export class DispatchedServing {
       );
     }
     const { fill } = ticket;
-    if (!policy.clusterWide || !fill.leads || dispatch.evenFresh === true) return this.#fill(arrival, fill);
+    const { stale } = missed;
+    if (!policy.clusterWide || !fill.leads || dispatch.evenFresh === true)
+      return this.#fill(arrival, fill, stale);
     return from(this.cache.claim(fill)).pipe(
       mergeMap((entry) =>
-        entry === undefined ? this.#fill(arrival, fill) : this.#present(arrival, entry.response),
+        entry === undefined ? this.#fill(arrival, fill, stale) : this.#present(arrival, entry.response),
       ),
     );
   }
 
-  #fill(arrival: Arrival, fill: Fill): Observable<unknown> {
+  #fill(arrival: Arrival, fill: Fill, stale: Entry | undefined): Observable<unknown> {
     const { policy, exchange, dispatch } = arrival;
     dispatch.take();
     fill.onEnd = (end) => report(dispatch, end);
-    return runHandler(policy, exchange, fill, 'stale');
+    return renewOr(policy, exchange, fill, stale, {
+      renewed: () => deliver(policy, exchange, NOTHING, []),
+      otherwise: () => runHandler(policy, exchange, fill, 'stale'),
+    });
   }
 
   #record(arrival: Arrival, tags: string[]): Observable<unknown> {
