@@ -2,7 +2,7 @@ import { CachingConfigError } from '../caching.errors.js';
 import type { BypassReason } from '../cache/reasons.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
 import { checkPick, FIELD_NAMES_RULE, isFieldName, written } from './key-options.js';
-import { decodeName, queryPairs } from './query-text.js';
+import { decodeName, isReadTwoWays, queryPairs } from './query-text.js';
 import { type RequestView, splitTarget } from './request-view.js';
 
 /** A request that can't be keyed: it bypasses the cache. */
@@ -68,7 +68,7 @@ function isSortable(url: string, text: string): boolean {
 
 /**
  * The query: the order of names does not matter, repeated values keep theirs, blank differs from absent, and
- * case counts. This is the default.
+ * case counts (but for the names in `include`, which stand for themselves in any case). This is the default.
  *
  * @example
  * @CacheView({ key: query({ ignore: ['nocache'] }) })
@@ -76,7 +76,8 @@ function isSortable(url: string, text: string): boolean {
 export function query(options: QueryKeyOptions = {}): NamedKeyStrategy {
   checkPick('query()', options, ['sortRepeated']);
   const { include, ignore, sortRepeated = false } = options;
-  const names = include && new Set(include);
+  // In any case, as an application's own parser may fold it: names too many only make keys too many.
+  const names = include && new Set(include.map((name) => name.toLowerCase()));
   const ignored = ignore && new Set(ignore);
   return {
     name: written('query', options),
@@ -88,8 +89,11 @@ export function query(options: QueryKeyOptions = {}): NamedKeyStrategy {
       // One pair needs no order.
       if (names === undefined && ignored === undefined && !target.query.includes('&')) return target.query;
       if (!isSortable(request.url, target.query)) return target.query;
-      const pairs = queryPairs(target.query).filter(({ raw, base }) => {
-        if (names !== undefined) return names.has(base) || names.has(decodeName(raw));
+      const all = queryPairs(target.query);
+      if (all.some(({ raw }) => isReadTwoWays(raw))) return target.query;
+      const pairs = all.filter(({ raw, base }) => {
+        if (names !== undefined)
+          return names.has(base.toLowerCase()) || names.has(decodeName(raw).toLowerCase());
         return ignored === undefined || !ignored.has(decodeName(raw));
       });
       // By name only, and stable: pairs that a parser may put into one value keep their order.

@@ -30,6 +30,15 @@ export function decodeName(raw: string): string {
   }
 }
 
+/**
+ * Whether parsers differ in where the name of a pair ends: qs has it go on to the first `]=`, others to the first `=`.
+ * So `utm=]=x` is a value of `utm` to some and a parameter of its own, `utm=]`, to others.
+ */
+export function isReadTwoWays(raw: string): boolean {
+  const mark = raw.indexOf('=');
+  return mark !== -1 && /(?:\]|%5d)=/i.test(raw.slice(mark + 1));
+}
+
 /** `a` of `a[b]`, `a[]`, `a.b` and `[a]`: parsers of nested queries make one value of all of them. */
 export function baseName(name: string): string {
   return /[^[\].]+/.exec(name)?.[0] ?? name;
