@@ -29,6 +29,7 @@ function open(memory = true): void {
     onError: (operation, error) => errors.push(`${operation}: ${String(error)}`),
     onCaveat: (caveat) => errors.push(caveat),
   });
+  store.open();
 }
 
 /** Whether it is a hit that nobody was asked about. */

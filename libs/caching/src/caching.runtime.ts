@@ -183,6 +183,7 @@ export class CachingRuntime {
       ownDecorators: new Set([contextDecoratorFactory]),
       warn: (message) => logger.warn(message),
     });
+    if (this.store instanceof TieredStore) this.store.open();
     if (this.#platform === undefined) return;
     this.#matcher = new RouteMatcher({
       ...application,

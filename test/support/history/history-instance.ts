@@ -84,6 +84,7 @@ export class HistoryInstance implements Instance {
       onError: () => undefined,
       onCaveat: () => undefined,
     });
+    this.#store.open();
     if (defect === 'trusted memory') trustLocal(this.#store, local);
     const events = new CacheEvents((error) => {
       throw new Error('a listener failed', { cause: error });

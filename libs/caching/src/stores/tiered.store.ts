@@ -7,7 +7,7 @@ import type { MemoryStore } from './memory.store.js';
 import { ownBytes } from './own-bytes.js';
 import { RecentFills } from './recent-fills.js';
 import { SharedSequence } from './shared-sequence.js';
-import type { Lease, SharedTier } from './shared-tier.js';
+import type { Lease, SharedTier, ValueStorage } from './shared-tier.js';
 import type { CacheStore } from './store.js';
 import type { TierObserver } from './tier-observer.js';
 
@@ -62,6 +62,8 @@ export class TieredStore implements CacheStore {
   readonly #shared: SharedSequence;
   readonly #unkept = new RecentFills();
   #position: StampPosition;
+  /** There was an `open` or a `close`. */
+  #isBegun = false;
   #openBreakers = 0;
   /** Of entries that were stored or found here, in milliseconds. */
   #longestSeen = 0;
@@ -87,9 +89,18 @@ export class TieredStore implements CacheStore {
       onError: options.onError,
       observer: options.observer,
     });
-    tier.open({
+  }
+
+  /**
+   * Begins to connect. Once, by the application as it starts, or by whoever needs the tier before that: an application
+   * that fails to be built has nobody who could close what was opened for it.
+   */
+  open(): void {
+    if (this.#isBegun) return;
+    const options = this.#options;
+    this.#tier.open({
       namespace: options.namespace,
-      clock,
+      clock: options.clock,
       timeout: options.timeout,
       digest: options.digest,
       longestLife: () => Math.max(options.longestLife(), this.#longestSeen),
@@ -103,6 +114,7 @@ export class TieredStore implements CacheStore {
       },
       onCaveat: options.onCaveat,
     });
+    this.#isBegun = true;
     this.#shared.start();
   }
 
@@ -123,8 +135,18 @@ export class TieredStore implements CacheStore {
   }
 
   /** Plain values, which are in the shared tier only: they are overwritten, and nobody would hear of that. */
-  get values(): SharedTier['values'] {
-    return this.#tier.values;
+  get values(): ValueStorage {
+    const values = (): ValueStorage => {
+      this.open();
+      return this.#tier.values;
+    };
+    return {
+      get: (key) => values().get(key),
+      set: (key, value, life) => values().set(key, value, life),
+      delete: (key) => values().delete(key),
+      has: (key) => values().has(key),
+      clear: () => values().clear(),
+    };
   }
 
   lookup(key: string): Entry | Promise<Entry | StampPosition> {
@@ -144,6 +166,7 @@ export class TieredStore implements CacheStore {
     const frame = encodeEntry(entry, shared);
     if (frame === undefined) return kept;
     this.#expectLife(entry);
+    this.open();
     return this.#tier.set(entry.key, frame, life).then(() => true);
   }
 
@@ -153,6 +176,7 @@ export class TieredStore implements CacheStore {
    */
   evict(tags: readonly string[]): Promise<StampPosition> {
     this.#local.evict(tags);
+    this.open();
     return this.#shared.evict(tags);
   }
 
@@ -186,7 +210,10 @@ export class TieredStore implements CacheStore {
   }
 
   async close(): Promise<void> {
+    const isOpen = this.#isBegun;
+    this.#isBegun = true;
     this.#local.close();
+    if (!isOpen) return;
     await this.#shared.close();
     await this.#tier.close();
   }
@@ -199,6 +226,7 @@ export class TieredStore implements CacheStore {
   }
 
   async #ask(key: string): Promise<Entry | StampPosition> {
+    this.open();
     const asked = this.#shared.ask();
     const { position, frame } = await this.#tier.lookup(key);
     const reaching = this.#shared.reach(position, asked);
