@@ -48,7 +48,7 @@ const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/http`,
     may: /^(http\/.*|cache\/(entry|maybe-promise)|observe\/events|[\w.-]+|@nestjs\/.*|node:.*)$/,
-    mayAsTypes: /^(cache\/.*|observe\/(request-trace|cache-event))$/,
+    mayAsTypes: /^(cache\/.*|observe\/(request-trace|cache-event|tracing))$/,
   },
   {
     folder: `${LIBRARY}/memoize`,
@@ -100,7 +100,9 @@ describe('layers', () => {
     const others = filesIn(LIBRARY, '.ts').filter(
       (file) => !COMPOSITION.includes(file) && !file.startsWith(`${LIBRARY}/observe/`),
     );
-    const allowed = { may: /^(?!observe\/(?!(events|cache-event|request-trace|instruments)$)|index$)/ };
+    const allowed = {
+      may: /^(?!observe\/(?!(events|cache-event|request-trace|instruments|tracing)$)|index$)/,
+    };
     expect(others.length).toBeGreaterThan(10);
     expect(others.flatMap((file) => forbidden(file, allowed))).toEqual([]);
   });

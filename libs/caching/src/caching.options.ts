@@ -1,5 +1,6 @@
 import type { Clock } from './cache/clock.js';
 import type { MetricsExporter } from './observe/instruments.js';
+import type { CacheTracer } from './observe/tracing.js';
 import type { SharedTier } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
 import type { Coherence } from './stores/tiered.store.js';
@@ -144,6 +145,10 @@ export interface CachingModuleOptions extends CachePolicyOptions {
    */
   metrics?: MetricsExporter | readonly MetricsExporter[];
   /**
+   * Where look-ups and fills are followed: `openTelemetryTracing()` of `nestjs-caching/open-telemetry`. Default: nowhere.
+   */
+  tracing?: CacheTracer;
+  /**
    * The share of hits of GET routes, 0 to 1, for which the handler runs as well, off the client's path, so that a
    * response that is not what the handler says now is found, and told as a warning and a `verified` event. For staging:
    * each costs a run of the handler. Default 0.
@@ -218,6 +223,7 @@ export interface ResolvedOptions extends Required<
   readonly onStoreFailure: 'queue' | 'throw';
   readonly principal: RequestCallback<unknown> | undefined;
   readonly metrics: readonly MetricsExporter[];
+  readonly tracing: CacheTracer | undefined;
   readonly verify: number;
   /** Things that work but are probably not meant. */
   readonly warnings: readonly string[];

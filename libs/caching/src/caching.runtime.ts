@@ -110,6 +110,7 @@ export class CachingRuntime {
       warn: (message) => this.logger.warn(message),
     });
     if (options.metrics.length > 0) this.#measure();
+    if (options.tracing !== undefined) this.events.follow(options.tracing);
     for (const warning of options.warnings) this.logger.warn(warning);
   }
 

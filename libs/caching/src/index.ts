@@ -71,6 +71,7 @@ export type {
   MetricsExporter,
   ReadInstrument,
 } from './observe/instruments.js';
+export type { CacheTracer, FillSpan } from './observe/tracing.js';
 export { CACHE_EVENTS_CHANNEL, CacheEvents, type CacheListener } from './observe/events.js';
 export type {
   BreakerEvent,

@@ -9,6 +9,7 @@ import { checkNames } from './check-names.js';
 import { DURATION_RULE, toMilliseconds } from './duration.js';
 import { resolveKeyHash } from './key-hash.js';
 import type { MetricsExporter } from './observe/instruments.js';
+import type { CacheTracer } from './observe/tracing.js';
 import { MEMORY_DEFAULTS } from './stores/memory.store.js';
 import { isSharedTier } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
@@ -48,6 +49,7 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
   autoEvict: true,
   debugHeaders: true,
   metrics: true,
+  tracing: true,
   verify: true,
 };
 
@@ -107,6 +109,7 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     autoEvict: given.autoEvict ?? true,
     debugHeaders: given.debugHeaders ?? true,
     metrics: exporters(given.metrics),
+    tracing: tracerOf(given.tracing),
     verify: share('verify', given.verify ?? 0),
     ttl: duration('ttl', given.ttl ?? DEFAULTS.ttl, 'CachingModule', []),
     storeTimeout: duration('storeTimeout', storeTimeout, 'CachingModule', []),
@@ -118,6 +121,13 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     keyHash: resolveKeyHash(given.keyHash),
     heartbeat: duration('heartbeat', heartbeat, 'CachingModule', []),
   };
+}
+
+function tracerOf(given: CachingModuleOptions['tracing']): ResolvedOptions['tracing'] {
+  const tracer = given as Partial<CacheTracer> | null | undefined;
+  if (tracer !== undefined && typeof tracer?.fill !== 'function')
+    throw new CachingConfigError('tracing', given, 'openTelemetryTracing()');
+  return given;
 }
 
 function share(field: string, given: unknown): number {

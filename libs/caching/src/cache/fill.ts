@@ -221,6 +221,7 @@ export class Fill {
     if (lease !== undefined) this.host.release(lease);
     this.flight?.settle(result);
     if (this.skipped !== undefined) this.host.skipped?.(this.skipped);
+    this.trace?.fillEnds(kept !== undefined, this.skipped);
     this.onEnd?.({ result, kept, reason: this.skipped });
   }
 

@@ -1,4 +1,5 @@
-import { type Observable, tap } from 'rxjs';
+import { Observable, tap } from 'rxjs';
+import type { FillSpan } from '../observe/tracing.js';
 import type { Fill } from '../cache/fill.js';
 import { withFill } from '../cache-context.js';
 import type { Forwarded } from './cache-headers.js';
@@ -43,7 +44,9 @@ export function runHandler(
     rawHandler: policy.rawHandler,
     recording: (before) => new ViewRecording(policy, fill, asked, before),
   });
-  const answer = withFill(request.raw, fill, handle).pipe(
+  const span = trace?.fillStarts();
+  const handled = (): Observable<unknown> => withFill(request.raw, fill, handle);
+  const answer = (span === undefined ? handled() : within(span, handled)).pipe(
     tap({
       // Nest tears an Observable down when its client leaves: then there will be no response.
       unsubscribe: () => recording.fail(),
@@ -54,4 +57,9 @@ export function runHandler(
     }),
   );
   return rescue === undefined ? answer : orStale(policy, exchange, answer, recording, rescue);
+}
+
+/** Subscribed to in there: that is when a handler runs. */
+function within(span: FillSpan, handled: () => Observable<unknown>): Observable<unknown> {
+  return new Observable((subscriber) => span.run(() => handled().subscribe(subscriber)));
 }

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Clock } from '../cache/clock.js';
 import type { CacheEvent } from './cache-event.js';
+import type { CacheTracer, FillSpan } from './tracing.js';
 import { RequestTrace, type TraceHost } from './request-trace.js';
 
 export type CacheListener = (event: CacheEvent) => void;
@@ -24,11 +25,16 @@ export class CacheEvents {
   readonly #onListenerError: (error: unknown) => void;
   readonly #host: TraceHost;
   #requests = 0;
+  #tracer: CacheTracer | undefined;
 
   /** @internal */
   constructor(onListenerError: (error: unknown) => void, clock: Clock) {
     this.#onListenerError = onListenerError;
-    this.#host = { clock, emit: (event) => this.emit(event) };
+    this.#host = {
+      clock,
+      emit: (event) => this.emit(event),
+      startFill: (route) => this.#startFill(route),
+    };
   }
 
   /** False while nobody listens: then no event is even made. */
@@ -56,6 +62,39 @@ export class CacheEvents {
    */
   begin(route: string): RequestTrace | undefined {
     return this.active ? new RequestTrace(this.#host, route, ++this.#requests) : undefined;
+  }
+
+  /**
+   * Has look-ups and fills followed from now on.
+   *
+   * @internal
+   */
+  follow(tracer: CacheTracer): void {
+    this.#tracer = tracer;
+    this.on((event) => {
+      if (event.type === 'lookup') tracer.lookup(event);
+    });
+  }
+
+  /** What a tracer throws reaches no request either. */
+  #startFill(route: string): FillSpan | undefined {
+    if (this.#tracer === undefined) return undefined;
+    try {
+      const span = this.#tracer.fill(route);
+      return {
+        run: (work) => span.run(work),
+        end: (stored, reason) => {
+          try {
+            span.end(stored, reason);
+          } catch (error) {
+            this.#onListenerError(error);
+          }
+        },
+      };
+    } catch (error) {
+      this.#onListenerError(error);
+      return undefined;
+    }
   }
 
   /** @internal */

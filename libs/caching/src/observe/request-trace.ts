@@ -13,6 +13,7 @@ import type {
   StaleReason,
   VerifiedEvent,
 } from './cache-event.js';
+import type { FillSpan } from './tracing.js';
 
 /** Whoever has a key, or guesses one, can't tell what its digest is. */
 const SALT = randomBytes(16).toString('latin1');
@@ -28,6 +29,7 @@ export function keyDigest(key: string): string {
 export interface TraceHost {
   readonly clock: Clock;
   emit(event: CacheEvent): void;
+  startFill(route: string): FillSpan | undefined;
 }
 
 /**
@@ -39,6 +41,7 @@ export class RequestTrace implements RequestRef {
   readonly #startedAt: number;
   #key: string | undefined;
   #digest: string | undefined;
+  #fill: FillSpan | undefined;
 
   constructor(
     host: TraceHost,
@@ -156,6 +159,17 @@ export class RequestTrace implements RequestRef {
 
   refresh(reason: RefreshReason, outcome: RefreshOutcome): void {
     this.#host.emit({ type: 'refresh', ...this.#common(), reason, outcome });
+  }
+
+  /** What the handler's work belongs to, where somebody follows it. */
+  fillStarts(): FillSpan | undefined {
+    return (this.#fill = this.#host.startFill(this.route));
+  }
+
+  /** @param reason why its response is not stored */
+  fillEnds(stored: boolean, reason: SkipReason | undefined): void {
+    this.#fill?.end(stored, reason);
+    this.#fill = undefined;
   }
 
   verified(
