@@ -58,7 +58,7 @@ const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/observe/dashboard`,
     may: /^(observe\/.*|caching\.[\w.]+|check-names|decorators|http\/request-view|@nestjs\/.*|node:.*)$/,
-    mayAsTypes: /^(cache-(eviction|inspector)\.service|cache\/clock|http\/(explanation|route-matcher))$/,
+    mayAsTypes: /^(cache-(eviction|inspector)\.service|cache\/(clock|entry)|http\/.*)$/,
   },
   {
     folder: `${LIBRARY}/observe`,

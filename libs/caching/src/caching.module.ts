@@ -7,6 +7,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
   type Provider,
+  type Type,
 } from '@nestjs/common';
 import { isDeepStrictEqual } from 'node:util';
 import { CACHE_MANAGER } from '@nestjs/cache-manager';
@@ -32,10 +33,13 @@ import {
 } from './caching.options.js';
 import { checkObject, resolveOptions } from './resolve-options.js';
 import { CachingRuntime } from './caching.runtime.js';
+import type { RoutePolicy } from './http/route-table.js';
+import { readTag } from './http/route-tags.js';
 import { MemoizeHost } from './memoize/memoize-host.js';
 import { warnOfNeighbours } from './neighbours.js';
 import { createDashboardController } from './observe/dashboard/dashboard.controller.js';
 import { Dashboard } from './observe/dashboard/dashboard.js';
+import { Toolbar } from './observe/dashboard/toolbar.js';
 import { resolveDashboard, resolveToolbar } from './observe/dashboard/dashboard-options.js';
 import { CacheEvents } from './observe/events.js';
 
@@ -72,37 +76,56 @@ function withDashboard(
 ): DynamicModule {
   const isProduction = process.env.NODE_ENV === 'production';
   const dashboard = resolveDashboard(given, isProduction);
-  resolveToolbar(toolbar, dashboard, isProduction);
+  const hasToolbar = resolveToolbar(toolbar, dashboard, isProduction);
   if (dashboard === undefined) return definition;
+  const controller = createDashboardController(dashboard);
   return {
     ...definition,
-    controllers: [createDashboardController(dashboard)],
-    providers: [...(definition.providers ?? []), dashboardProvider],
+    controllers: [controller],
+    providers: [...(definition.providers ?? []), dashboardProvider(controller, hasToolbar)],
   };
 }
 
-const dashboardProvider: Provider = {
-  provide: Dashboard,
-  inject: [CachingRuntime, CacheInspector],
-  useFactory: (runtime: CachingRuntime, inspector: CacheInspector) => {
-    const dashboard = new Dashboard({
-      events: runtime.events,
-      clock: runtime.clock,
-      inspector,
-      evictions: new CacheEvictionService({
-        evict: (tags) => runtime.evict(tags, { via: 'dashboard' }),
-        routes: () => runtime.routes,
-        memoizer: runtime.memoizer,
-      }),
-      namespace: runtime.options.namespace,
-      store: runtime.store.name,
-      memory: () => runtime.memoryUse,
-      routes: () => runtime.paths,
-    });
-    runtime.closeWith(() => dashboard.close());
-    return dashboard;
-  },
-};
+function dashboardProvider(controller: Type, hasToolbar: boolean): Provider {
+  return {
+    provide: Dashboard,
+    inject: [CachingRuntime, CacheInspector],
+    useFactory: (runtime: CachingRuntime, inspector: CacheInspector) => {
+      const toolbar = hasToolbar ? toolbarOf(runtime, controller) : undefined;
+      runtime.pages = toolbar;
+      const dashboard = new Dashboard({
+        toolbar,
+        events: runtime.events,
+        clock: runtime.clock,
+        inspector,
+        evictions: new CacheEvictionService({
+          evict: (tags) => runtime.evict(tags, { via: 'dashboard' }),
+          routes: () => runtime.routes,
+          memoizer: runtime.memoizer,
+        }),
+        namespace: runtime.options.namespace,
+        store: runtime.store.name,
+        memory: () => runtime.memoryUse,
+        routes: () => runtime.paths,
+      });
+      runtime.closeWith(() => dashboard.close());
+      return dashboard;
+    },
+  };
+}
+
+function toolbarOf(runtime: CachingRuntime, controller: Type): Toolbar {
+  const isOwn = ({ site }: RoutePolicy): boolean => site.controller === controller;
+  return new Toolbar({
+    isOwn,
+    script: () => {
+      const page = runtime.paths.find(({ route }) => isOwn(route) && route.site.method === 'page');
+      return page && `${page.path}/assets/toolbar.js`;
+    },
+    peek: (key) => runtime.store.peek?.(key),
+    tagNames: (tags) => tags.map(readTag).flatMap(({ kind, name }) => (kind === 'tag' ? [name] : [])),
+  });
+}
 
 function cacheManagerProvider(): Provider {
   return {

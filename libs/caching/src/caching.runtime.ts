@@ -16,6 +16,7 @@ import { Redispatcher } from './http/background/redispatch.js';
 import { BypassWarnings } from './http/bypass-warnings.js';
 import { CacheEvictor } from './http/cache-evictor.js';
 import { Explainer } from './http/explainer.js';
+import type { PageWatch } from './http/page-watch.js';
 import { RouteMatcher, type RoutePath, type RoutePathSources } from './http/route-matcher.js';
 import { ExpressPlatform } from './http/platform/express-platform.js';
 import { type FastifyInstance, FastifyPlatform } from './http/platform/fastify-platform.js';
@@ -56,6 +57,8 @@ export class CachingRuntime {
   readonly history: History;
   #explainer: Explainer | undefined;
   #matcher: RouteMatcher | undefined;
+  /** Shows on pages what happened to them, where that is wanted: to be set before the start. */
+  pages: PageWatch | undefined;
   readonly #ends: (() => void)[] = [];
   readonly store: CacheStore;
   readonly cache: ViewCache;
@@ -204,6 +207,7 @@ export class CachingRuntime {
     const warnings = new BypassWarnings((message) => logger.warn(message));
     this.#parts = {
       routes: this.#routes,
+      pages: this.pages,
       platform: this.#platform,
       // Switched off, an instance still tells a shared store what its writes change.
       views: !options.enabled

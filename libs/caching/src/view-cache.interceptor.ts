@@ -1,7 +1,9 @@
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { CacheEvictor } from './http/cache-evictor.js';
+import type { Exchange } from './http/delivery.js';
 import type { FrameworkResponse, HttpPlatform } from './http/platform/platform.js';
+import type { PageWatch } from './http/page-watch.js';
 import { type FrameworkRequest, RequestView } from './http/request-view.js';
 import type { RoutePolicy, RouteTable } from './http/route-table.js';
 import type { ViewServer } from './http/view-server.js';
@@ -13,6 +15,8 @@ export interface InterceptorParts {
   /** Not there where the cache is switched off. */
   readonly views: ViewServer | undefined;
   readonly evictor: CacheEvictor;
+  /** Only while the application is developed. */
+  readonly pages: PageWatch | undefined;
 }
 
 /**
@@ -29,7 +33,8 @@ export class ViewCacheInterceptor implements NestInterceptor {
     const parts = this.parts();
     if (parts === undefined || context.getType() !== 'http') return next.handle();
     const route = parts.routes.find(context.getClass(), context.getHandler());
-    if (route === undefined || !concernsCache(route)) return next.handle();
+    const { pages } = parts;
+    if (route === undefined || (pages === undefined && !concernsCache(route))) return next.handle();
     const { site, view, evict, evictsItself } = route;
     const http = context.switchToHttp();
     const request = new RequestView(http.getRequest<FrameworkRequest>());
@@ -39,14 +44,11 @@ export class ViewCacheInterceptor implements NestInterceptor {
       evict === undefined && !evictsItself
         ? next.handle()
         : evictor.after({ site, policy: evict, evictsItself, platform, request, response }, next);
+    const tell = pages?.watch(route, platform, request, response);
     if (view === undefined || views === undefined) return handle();
-    return views.serve(view, {
-      platform,
-      request,
-      response,
-      handle,
-      trace: undefined,
-    }) as Observable<unknown>;
+    const exchange: Exchange = { platform, request, response, handle, trace: undefined };
+    tell?.(exchange);
+    return views.serve(view, exchange) as Observable<unknown>;
   }
 }
 

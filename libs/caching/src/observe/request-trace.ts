@@ -63,6 +63,11 @@ export class RequestTrace implements RequestRef {
     return { id, keyDigest: digest };
   }
 
+  /** For explanations to somebody who may know. Not a property: whoever has an event must not have the key. */
+  static keyOf(trace: RequestTrace): string | undefined {
+    return trace.#key;
+  }
+
   identify(key: string): void {
     this.#key = key;
   }

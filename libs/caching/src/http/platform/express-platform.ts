@@ -20,6 +20,7 @@ import {
   type Write,
   type WriteHead,
 } from './recorded-response.js';
+import { appendToResponse, type PageTail } from './page-tail.js';
 import { replaceMethod } from './replace-method.js';
 
 /**
@@ -39,6 +40,10 @@ export class ExpressPlatform implements HttpPlatform {
 
   isGone(response: FrameworkResponse): boolean {
     return this.node(response).req.socket.destroyed;
+  }
+
+  appendToPage(response: FrameworkResponse, tail: PageTail): void {
+    appendToResponse(this.node(response), tail);
   }
 
   recorded(response: FrameworkResponse): Recorded | undefined {

@@ -35,6 +35,7 @@ import {
   sendSubstitute,
 } from './platform.js';
 import { teeInto, toReadable } from './recorded-stream.js';
+import { appendToPayload, type PageTail } from './page-tail.js';
 import { replaceMethod } from './replace-method.js';
 
 /** The part of Fastify's reply that is used here, so that the library needs no Fastify to compile or to load. */
@@ -69,6 +70,19 @@ interface RecordedReply extends Recorded {
   hidden: Hidden;
 }
 
+/** What is to be added to replies, should they be pages. */
+const tails = new WeakMap<FrameworkResponse, PageTail>();
+
+type Done = Parameters<OnSend>[3];
+
+/** Adds to what the recorder hands on. */
+function withTail(reply: Reply, payload: unknown, done: Done): Done {
+  const tail = tails.get(reply);
+  if (tail === undefined) return done;
+  return (error, sent) =>
+    done(error, error ? sent : appendToPayload(reply, sent === undefined ? payload : sent, tail));
+}
+
 type WebBody = ConstructorParameters<typeof Response>[0];
 
 const RECORDED = Symbol('nestjs-caching.recorded');
@@ -82,9 +96,18 @@ type Marked = ServerResponse & { [RECORDED]?: RecordedReply; [WITHOUT_TYPE]?: tr
  */
 export class FastifyPlatform implements HttpPlatform {
   readonly name = 'fastify';
+  /** Whether anything was ever to be added to a page. */
+  #hasTails = false;
 
   constructor(instance: FastifyInstance) {
-    instance.addHook('onSend', (_request, reply, payload, done) => onSend(reply, payload, done));
+    instance.addHook('onSend', (_request, reply, payload, done) =>
+      onSend(reply, payload, this.#hasTails ? withTail(reply, payload, done) : done),
+    );
+  }
+
+  appendToPage(response: FrameworkResponse, tail: PageTail): void {
+    this.#hasTails = true;
+    tails.set(response, tail);
   }
 
   node(response: FrameworkResponse): ServerResponse {

@@ -1,3 +1,4 @@
+import type { PageTail } from './page-tail.js';
 import { replaceMethod } from './replace-method.js';
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { Logger, StreamableFile } from '@nestjs/common';
@@ -48,6 +49,8 @@ export interface HttpPlatform {
   node(response: FrameworkResponse): ServerResponse;
   /** Whether the client has left. */
   isGone(response: FrameworkResponse): boolean;
+  /** Adds to a response that turns out to be a page, behind what records it. Before anything is written. */
+  appendToPage(response: FrameworkResponse, tail: PageTail): void;
   /** What is being recorded of a response, if anything. */
   recorded(response: FrameworkResponse): Recorded | undefined;
 }

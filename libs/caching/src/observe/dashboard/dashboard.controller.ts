@@ -115,6 +115,8 @@ export function createDashboardController(options: ResolvedDashboard): Type {
           return this.dashboard.search(query.get('q') ?? '');
         case 'entry':
           return this.dashboard.entry(query.get('id') ?? '');
+        case 'view':
+          return this.dashboard.page(query.get('id') ?? '', query.get('url') ?? '');
         case 'evictions':
           return { evictions: this.dashboard.evicted() };
         default:

@@ -11,6 +11,7 @@ import { LiveFeed } from './live-feed.js';
 import { LiveLog } from './live-log.js';
 import { DURATION_CLASSES, LiveStats } from './live-stats.js';
 import { StoreHealth } from './store-health.js';
+import type { PageView, Toolbar } from './toolbar.js';
 
 /** What memory the process has for entries, and how much of it is in use. */
 export interface MemoryUse {
@@ -31,6 +32,7 @@ export interface DashboardParts {
   readonly store: string;
   readonly memory: () => MemoryUse | undefined;
   readonly routes: () => readonly RoutePath[];
+  readonly toolbar: Toolbar | undefined;
 }
 
 /** Entries whose keys are remembered by what stands for them: those that were shown lately. */
@@ -52,6 +54,7 @@ export class Dashboard {
       this.#stats.take(event);
       this.#log.take(event);
       this.#store.take(event);
+      parts.toolbar?.take(event);
     });
     this.feed = new LiveFeed(parts.clock, this.#stats, this.#log, () => this.health());
   }
@@ -62,6 +65,11 @@ export class Dashboard {
 
   follow(response: ServerResponse): boolean {
     return this.feed.open(response);
+  }
+
+  /** What the cache did for a page of the application, for its toolbar. */
+  page(id: string, url: string): PageView | undefined {
+    return this.parts.toolbar?.view(id, url);
   }
 
   /** What does not change while the application runs. */

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import type { Entry } from '../../cache/entry.js';
+import type { Exchange } from '../../http/delivery.js';
+import type { PageWatch } from '../../http/page-watch.js';
+import type { FrameworkResponse, HttpPlatform } from '../../http/platform/platform.js';
+import type { RequestView } from '../../http/request-view.js';
+import type { RoutePolicy } from '../../http/route-table.js';
+import type { CacheEvent, RequestRef } from '../cache-event.js';
+import { RequestTrace } from '../request-trace.js';
+
+/** Pages that are remembered: what a browser has just loaded. */
+const MAX_PAGES = 200;
+
+/** What the cache did for one page. */
+export interface PageView {
+  readonly route: string;
+  readonly verdict: string;
+  readonly reason?: string;
+  readonly key?: string;
+  readonly ageMs?: number;
+  readonly tags?: readonly string[];
+  /** What the look-up took. */
+  readonly storeMs?: number;
+  readonly handlerMs?: number;
+  readonly savedMs?: number;
+}
+
+interface Page {
+  readonly route: RoutePolicy;
+  readonly url: string;
+  exchange: Exchange | undefined;
+}
+
+export interface ToolbarParts {
+  /** The full path of the toolbar's script; nothing before the application has started. */
+  readonly script: () => string | undefined;
+  /** Whether a route is one of the dashboard's own. */
+  readonly isOwn: (route: RoutePolicy) => boolean;
+  readonly peek: (key: string) => Entry | undefined;
+  readonly tagNames: (tags: readonly string[]) => readonly string[];
+}
+
+/**
+ * Adds the script of the badge to pages, and remembers what happened to them. What is added is the same each time, so
+ * that validators of pages stay true; which view of the page it was stands in `Server-Timing`, which comes with a 304
+ * as well.
+ */
+export class Toolbar implements PageWatch {
+  readonly #pages = new Map<string, Page>();
+  readonly #events = new WeakMap<RequestRef, CacheEvent[]>();
+
+  constructor(private readonly parts: ToolbarParts) {}
+
+  /** Listens. */
+  take(event: CacheEvent): void {
+    if (!('request' in event)) return;
+    const known = this.#events.get(event.request);
+    if (known === undefined) this.#events.set(event.request, [event]);
+    else known.push(event);
+  }
+
+  watch(
+    route: RoutePolicy,
+    platform: HttpPlatform,
+    request: RequestView,
+    response: FrameworkResponse,
+  ): ((exchange: Exchange) => void) | undefined {
+    const script = this.parts.script();
+    if (script === undefined || this.parts.isOwn(route)) return undefined;
+    const id = randomUUID();
+    const page: Page = { route, url: request.originalUrl, exchange: undefined };
+    platform.appendToPage(response, {
+      markup: (policy) => `\n<script type="module" src="${script}"${nonceOf(policy)}></script>\n`,
+      fields: () => {
+        if (this.#pages.size >= MAX_PAGES) this.#pages.delete(this.#pages.keys().next().value as string);
+        this.#pages.set(id, page);
+        const { verdict } = this.#view(page);
+        return [['Server-Timing', `cache-view;desc="${id}", cache-verdict;desc="${verdict}"`]];
+      },
+    });
+    return (exchange) => (page.exchange = exchange);
+  }
+
+  /** What happened to a page, by what its `Server-Timing` named; where that can't be read, the last of its URL. */
+  view(id: string, url: string): PageView | undefined {
+    const page = this.#pages.get(id) ?? [...this.#pages.values()].findLast((each) => each.url === url);
+    return page && this.#view(page);
+  }
+
+  #view({ route, exchange }: Page): PageView {
+    const { name } = route.site;
+    if (exchange === undefined)
+      return { route: name, verdict: 'not-cached', reason: 'no @CacheView, or the cache is off' };
+    const { trace } = exchange;
+    const events = (trace && this.#events.get(trace)) ?? [];
+    const key = trace && RequestTrace.keyOf(trace);
+    const entry = key === undefined ? undefined : this.parts.peek(key);
+    return {
+      route: name,
+      verdict: 'miss',
+      ...(key !== undefined && { key }),
+      ...(entry && { tags: this.parts.tagNames(entry.tags) }),
+      ...Object.assign({}, ...events.map(factsOf)),
+    };
+  }
+}
+
+function factsOf(event: CacheEvent): Partial<PageView> {
+  switch (event.type) {
+    case 'lookup':
+      return { storeMs: event.lookupMs };
+    case 'hit':
+    case 'stale':
+      return {
+        verdict: event.type,
+        ageMs: event.ageMs,
+        ...(event.savedMs !== undefined && { savedMs: event.savedMs }),
+        ...(event.type === 'stale' && { reason: event.reason }),
+      };
+    case 'coalesced':
+      return { verdict: 'coalesced' };
+    case 'bypassed':
+      return { verdict: 'bypassed', reason: event.reason };
+    case 'skipped':
+      return { verdict: 'skipped', reason: event.reason, handlerMs: event.handlerMs };
+    case 'stored':
+      return { handlerMs: event.handlerMs };
+    default:
+      return {};
+  }
+}
+
+/** A page that runs only scripts with its nonce has one for ours, as we are asked to add it. */
+function nonceOf(policy: string | undefined): string {
+  const nonce = /(?:script-src(?:-elem)?|default-src)\s[^;]*?'nonce-([\w+/=-]+)'/.exec(policy ?? '')?.[1];
+  return nonce === undefined ? '' : ` nonce="${nonce}"`;
+}
