@@ -120,21 +120,37 @@ export class ViewCache {
    */
   lookup(key: string, spent = 0): MaybePromise<Entry | Missed> {
     const store = this.#store;
+    if (spent > 0) return this.#lookupWithin(spent, () => store.lookup(key));
+    let found: MaybePromise<Entry | StampPosition>;
+    try {
+      found = store.lookup(key);
+    } catch (error) {
+      return this.#lookupWithin(spent, () => {
+        throw error;
+      });
+    }
+    // Most are answered at once, and nothing has to be made for that.
+    return isPromiseLike(found) ? this.#lookupWithin(spent, () => found) : this.#judge(found);
+  }
+
+  #lookupWithin(spent: number, ask: () => MaybePromise<Entry | StampPosition>): MaybePromise<Entry | Missed> {
     let askedAt: number | undefined;
     const found = this.#guard.tolerate(
       'lookup',
-      () => store.lookup(key),
+      ask,
       () => this.#unasked(askedAt ?? this.#clock.now()),
       spent,
     );
-    // An answer that comes at once is never a failure that came late: most hits need no look at the clock.
+    // An answer that comes at once is never a failure that came late.
     if (!isPromiseLike(found)) return this.#judge(found);
     askedAt = this.#clock.now();
     return found.then((answer) => this.#judge(answer));
   }
 
   #judge(found: Entry | StampPosition): Entry | Missed {
-    if (!isEntry(found) || isFresh(found, this.#clock.now())) return found;
+    // Most are fresh until the store forgets them, and the clock need not be asked.
+    if (!isEntry(found) || (found.freshness === undefined && found.vary === undefined)) return found;
+    if (isFresh(found, this.#clock.now())) return found;
     return found.vary === undefined ? this.missedAt(found) : { ...this.#store.position, vary: found.vary };
   }
 

@@ -1,3 +1,4 @@
+import type { MemoPlan } from './memo-plan.js';
 import type { MemoizeOptions } from './memoize-options.js';
 
 /** A function that is memoized, as it was declared. */
@@ -13,6 +14,8 @@ export interface MemoizeDefinition {
   readonly run: (...args: unknown[]) => unknown;
   /** A missing last argument and an `undefined` one can't be told apart by it. */
   readonly trimsArguments: boolean;
+  /** How it was called last: most are called on one class, in one application. */
+  last: { readonly memoizer: unknown; readonly on: object; readonly plan: MemoPlan } | undefined;
 }
 
 const definitions = new WeakMap<object, MemoizeDefinition>();

@@ -46,7 +46,9 @@ export class MemoPlan {
   #withoutArguments: string | undefined;
   readonly #ignored: ReadonlySet<number> | undefined;
   readonly #defaults: readonly (readonly [at: number, value: unknown])[];
+  /** The arguments are the key as they are. */
   readonly #isPlain: boolean;
+  readonly #isKnowable: boolean;
 
   /** @param on the class of the instance, or the class or function itself */
   constructor(
@@ -88,6 +90,7 @@ export class MemoPlan {
       this.#ignored === undefined &&
       this.#defaults.length === 0 &&
       !isIdentified;
+    this.#isKnowable = this.#isPlain && options.unless === undefined && options.refresh === undefined;
   }
 
   /**
@@ -107,9 +110,9 @@ export class MemoPlan {
     }
   }
 
-  /** The key of a call with a single text or number, or none, that was asked for lately. */
+  /** The key of a call with a single text or number, or none, that was a hit lately and asks no callback first. */
   knownKey(args: readonly unknown[]): string | undefined {
-    if (!this.#isPlain || args.length > 1) return undefined;
+    if (!this.#isKnowable || args.length > 1) return undefined;
     if (args.length === 0) return (this.#withoutArguments ??= this.#text('', ''));
     const [value] = args;
     return typeof value === 'string' || typeof value === 'number' ? this.#known.get(value) : undefined;
@@ -118,7 +121,7 @@ export class MemoPlan {
   /** Such a call was a hit: it may come again. */
   rememberKey(args: readonly unknown[], key: string): void {
     const [value] = args;
-    if (!this.#isPlain || args.length !== 1) return;
+    if (!this.#isKnowable || args.length !== 1) return;
     // A map takes -0 for 0.
     if (
       (typeof value === 'string' && value.length <= MAX_KEY_LENGTH) ||

@@ -62,11 +62,10 @@ export function Memoize<A extends readonly unknown[] = readonly unknown[], R = u
       options as Duration | MemoizeOptions,
     );
     const wrapper = function (this: unknown, ...args: unknown[]): Promise<unknown> {
-      const call = (): unknown => definition.run.apply(this, args);
       const memoizer = isStatic ? onlyMemoizer() : hostOf(this)?.memoizer;
-      if (memoizer === undefined) return settled(call);
+      if (memoizer === undefined) return settled(() => definition.run.apply(this, args));
       const on: unknown = isStatic ? this : (this as object).constructor;
-      return memoizer.call(definition, this, typeof on === 'function' ? on : owner, args, call);
+      return memoizer.call(definition, this, typeof on === 'function' ? on : owner, args);
     };
     disguise(wrapper, run);
     define(wrapper, target, definition);
@@ -106,9 +105,10 @@ export function memoize<A extends readonly unknown[], R>(
   );
   names.add(method);
   const wrapper = function (this: unknown, ...args: unknown[]): Promise<unknown> {
-    const call = (): unknown => definition.run.apply(this, args);
     const memoizer = onlyMemoizer();
-    return memoizer === undefined ? settled(call) : memoizer.call(definition, undefined, fn, args, call);
+    return memoizer === undefined
+      ? settled(() => definition.run.apply(this, args))
+      : memoizer.call(definition, this, fn, args);
   };
   disguise(wrapper, fn);
   define(wrapper, fn, definition);
@@ -118,13 +118,13 @@ export function memoize<A extends readonly unknown[], R>(
 const names = new Set<string>();
 
 function makeDefinition(
-  site: Omit<MemoizeDefinition, 'options' | 'trimsArguments'>,
+  site: Omit<MemoizeDefinition, 'options' | 'trimsArguments' | 'last'>,
   given: Duration | MemoizeOptions,
 ): MemoizeDefinition {
   const options = typeof given === 'object' && given !== null ? { ...given } : { ttl: given };
   const where = site.kind === 'function' ? `memoize() of ${site.label}` : `@Memoize of ${site.label}`;
   checkMemoizeOptions(options, where);
-  return { ...site, options, trimsArguments: countsNoArguments(site.run) };
+  return { ...site, options, trimsArguments: countsNoArguments(site.run), last: undefined };
 }
 
 /** As the original, for those who read its name, how many parameters it has, and what decorators below left on it. */

@@ -50,14 +50,20 @@ interface Call {
   readonly trace: RequestTrace | undefined;
 }
 
-/** Memoized functions that run in this process' applications, for those that belong to none by themselves. */
+/** What memoizes in this process: one for each application that runs. */
 const running = new Set<Memoizer>();
+/** The only one. */
+let only: Memoizer | undefined;
 
-/** The application of plain functions and static methods: the only one in this process. */
+/** What plain functions and static methods, which belong to no application by themselves, are memoized by. */
 export function onlyMemoizer(): Memoizer | undefined {
+  if (only === undefined && running.size > 0) for (const each of running) each.warnOfOthers();
+  return only;
+}
+
+function countRunning(): void {
   const [first] = running;
-  if (running.size > 1) for (const each of running) each.warnOfOthers();
-  return running.size === 1 ? first : undefined;
+  only = running.size === 1 ? first : undefined;
 }
 
 /** Calls of memoized functions of one application, on the engine of its views. */
@@ -69,17 +75,18 @@ export class Memoizer {
   readonly #single = new WeakSet<object>();
   #refreshes = 0;
   #warnedOfOthers = false;
-  #last: { readonly on: object; readonly definition: MemoizeDefinition; readonly plan: MemoPlan } | undefined;
 
   constructor(private readonly parts: MemoizerParts) {}
 
   /** From now on plain functions find it. */
   start(): void {
     running.add(this);
+    countRunning();
   }
 
   stop(): void {
     running.delete(this);
+    countRunning();
   }
 
   /** Its application has one instance of the class, for as long as it runs. */
@@ -106,29 +113,25 @@ export class Memoizer {
   }
 
   /** A call of a memoized function. Never throws: what fails is rejected. */
-  call(
-    definition: MemoizeDefinition,
-    self: unknown,
-    on: object,
-    args: readonly unknown[],
-    run: () => unknown,
-  ): Promise<unknown> {
+  call(definition: MemoizeDefinition, self: unknown, on: object, args: readonly unknown[]): Promise<unknown> {
     try {
-      const last = this.#last;
+      const { last } = definition;
       const plan =
-        last !== undefined && last.definition === definition && last.on === on
+        last !== undefined && last.memoizer === this && last.on === on
           ? last.plan
           : this.#find(definition, on);
+      // The way of most hits: nothing is made for them but what they are given.
+      const known = plan?.knownKey(args);
+      if (plan !== undefined && known !== undefined) {
+        const found = this.parts.cache.lookup(known);
+        if (!isPromiseLike(found) && isEntry(found)) return Promise.resolve(this.#hit(plan, found));
+      }
+      const run = (): unknown => definition.run.apply(self, args as unknown[]);
       if (plan === undefined) return settled(run);
-      const { unless, refresh } = definition.options;
+      const { unless } = definition.options;
       if (unless !== undefined && plan.decide('unless', () => unless(...args))) {
         this.parts.events.begin(plan.route)?.bypassed('unless');
         return settled(run);
-      }
-      const known = refresh === undefined ? plan.knownKey(args) : undefined;
-      if (known !== undefined) {
-        const found = this.parts.cache.lookup(known);
-        if (!isPromiseLike(found) && isEntry(found)) return Promise.resolve(this.#hit(plan, found));
       }
       return this.#serve(plan, self, args, run);
     } catch (error) {
@@ -175,7 +178,7 @@ export class Memoizer {
       }
       plans.set(on, plan);
     }
-    if (plan !== undefined) this.#last = { on, definition, plan };
+    if (plan !== undefined) definition.last = { memoizer: this, on, plan };
     return plan;
   }
 
