@@ -61,6 +61,11 @@ const LAYERS: readonly Layer[] = [
     mayAsTypes: /^(cache-(eviction|inspector)\.service|cache\/(clock|entry)|http\/.*)$/,
   },
   {
+    folder: `${LIBRARY}/values`,
+    may: /^(values\/.*|cache\/(held-value|value-copy|entry|stamps)|memoize\/call-server|http\/route-tags|caching\.errors|duration|node:zlib)$/,
+    mayAsTypes: /^(cache\/.*|observe\/events|stores\/(store|shared-tier))$/,
+  },
+  {
     folder: `${LIBRARY}/observe`,
     files: /\/observe\/[^/]+$/,
     may: /^(observe\/.*|cache\/(reasons|clock|entry)|caching\.[\w.]+|duration|prom-client|@opentelemetry\/api|@nestjs\/.*|rxjs|node:.*)$/,

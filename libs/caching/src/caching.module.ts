@@ -42,6 +42,7 @@ import { Dashboard } from './observe/dashboard/dashboard.js';
 import { Toolbar } from './observe/dashboard/toolbar.js';
 import { resolveDashboard, resolveToolbar } from './observe/dashboard/dashboard-options.js';
 import { CacheEvents } from './observe/events.js';
+import { CacheValues } from './values/cache-values.service.js';
 
 const runtimes = new WeakMap<ApplicationConfig, CachingRuntime>();
 const hosts = new WeakMap<ApplicationConfig, MemoizeHost>();
@@ -232,12 +233,24 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
         }),
     },
     {
+      provide: CacheValues,
+      inject: [CachingRuntime],
+      useFactory: (runtime: CachingRuntime) => runtime.cacheValues,
+    },
+    {
       provide: CacheEvents,
       inject: [CachingRuntime],
       useFactory: (runtime: CachingRuntime) => runtime.events,
     },
   ],
-  exports: [CacheContext as never, CacheEvictionService, CacheEvents, CacheInspector, MemoizeHost],
+  exports: [
+    CacheContext as never,
+    CacheEvictionService,
+    CacheEvents,
+    CacheInspector,
+    CacheValues,
+    MemoizeHost,
+  ],
 })
 export class CachingModule
   extends ConfigurableModuleClass

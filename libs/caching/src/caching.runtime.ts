@@ -32,12 +32,15 @@ import { CacheStoreError } from './caching.errors.js';
 import { ALL_VIEWS } from './http/route-tags.js';
 import { findMemoized } from './memoize/memoized-classes.js';
 import type { MemoizeHost } from './memoize/memoize-host.js';
-import { type MemoLimits, Memoizer } from './memoize/memoizer.js';
+import type { ResultLimits } from './memoize/call-server.js';
+import { Memoizer } from './memoize/memoizer.js';
 import { EntryValues } from './stores/entry-values.js';
 import { MemoryStore } from './stores/memory.store.js';
-import { isSharedTier, type SharedTier } from './stores/shared-tier.js';
+import { isSharedTier, type ItemStorage, type SharedTier } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
 import { TieredStore } from './stores/tiered.store.js';
+import { CacheValues, type CacheValuesParts } from './values/cache-values.service.js';
+import { ItemStore } from './values/item-store.js';
 import { type InterceptorParts, ViewCacheInterceptor } from './view-cache.interceptor.js';
 
 const NO_BOUNDS = { maxBytes: undefined, maxEntries: undefined };
@@ -65,13 +68,14 @@ export class CachingRuntime {
   /** Runs requests of our own through the application. */
   readonly background: Redispatcher;
   readonly memoizer: Memoizer;
-  readonly #memoLimits: MemoLimits = { longestLife: 0, largestEntry: 0 };
+  readonly #limits: ResultLimits = { longestLife: 0, largestEntry: 0 };
   readonly interceptor = new ViewCacheInterceptor(() => this.#parts);
   #values: Cache | undefined;
   /** The memory store, or the tier in front of a shared one. */
   #local: MemoryStore | undefined;
   /** What is to be ended with the application. */
   readonly #stops: (() => void)[] = [];
+  #itemCache: ViewCache | undefined;
   #routes: RouteTable = new RouteTable();
   #platform: HttpPlatform | undefined;
   #adapter: ReplyingAdapter | undefined;
@@ -109,7 +113,7 @@ export class CachingRuntime {
       events: this.events,
       options,
       largestBody: this.store.largestBody ?? Number.POSITIVE_INFINITY,
-      limits: this.#memoLimits,
+      limits: this.#limits,
       warn: (message) => this.logger.warn(message),
     });
     if (options.metrics.length > 0) this.#measure();
@@ -124,6 +128,24 @@ export class CachingRuntime {
       store instanceof TieredStore ? store.values : new EntryValues(store, clock, options.namespace);
     const guard = new StoreGuard(clock, events, options.storeTimeout, this.#trouble);
     return (this.#values ??= createCacheManager(values, guard, options.ttl));
+  }
+
+  /** One, as it locks where the store can't count by itself. */
+  readonly cacheValues = new CacheValues(() => this.#valueParts());
+
+  #valueParts(): CacheValuesParts {
+    const { store, clock, options, events } = this;
+    const { namespace, storeTimeout, coalesceTimeout, maxEntryBytes, ttl, enabled } = options;
+    const storage: ItemStorage =
+      store instanceof TieredStore ? store.items : new EntryValues(store, clock, `${namespace}:item`);
+    const prefix = `${namespace}:item:`;
+    const items = new ItemStore({ storage, views: store, clock, prefix, maxBytes: maxEntryBytes });
+    const trouble = this.#trouble;
+    const cache = new ViewCache({ store: items, clock, events, storeTimeout, coalesceTimeout, trouble });
+    this.#itemCache = cache;
+    const guard = new StoreGuard(clock, events, storeTimeout, trouble);
+    const parts = { items, storage, cache, guard, clock, events, prefix, ttl, enabled, limits: this.#limits };
+    return { ...parts, maxBytes: maxEntryBytes };
   }
 
   get routes(): RouteTable {
@@ -251,6 +273,7 @@ export class CachingRuntime {
 
   async close(): Promise<void> {
     this.memoizer.stop();
+    await this.#itemCache?.close();
     await this.cache.close();
     for (const stop of this.#stops.splice(0)) stop();
   }
@@ -293,8 +316,8 @@ export class CachingRuntime {
       heartbeat,
       timeout: storeTimeout,
       digest: keyHash,
-      longestLife: () => Math.max(ttl, this.#routes.longestLife, this.#memoLimits.longestLife),
-      maxEntryBytes: () => Math.max(maxEntryBytes, this.#routes.largestEntry, this.#memoLimits.largestEntry),
+      longestLife: () => Math.max(ttl, this.#routes.longestLife, this.#limits.longestLife),
+      maxEntryBytes: () => Math.max(maxEntryBytes, this.#routes.largestEntry, this.#limits.largestEntry),
       everything: ALL_VIEWS,
       onHeard: (tags) => this.history.evicted(tags, { via: 'elsewhere' }),
       onCaveat: (caveat) => this.logger.warn(caveat),

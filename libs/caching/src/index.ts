@@ -104,6 +104,7 @@ export { redis, type RedisStoreOptions, RedisTier } from './stores/redis/redis.s
 export type { SqliteDriver } from './stores/sqlite/sqlite-driver.js';
 export { sqlite, type SqliteStoreOptions, SqliteTier } from './stores/sqlite/sqlite.store.js';
 export type {
+  ItemStorage,
   Lease,
   SharedLookup,
   SharedTier,
@@ -114,5 +115,7 @@ export type {
 export { nullStore, type NullStore } from './stores/null.store.js';
 export type { RedisClientSettings } from './stores/redis/url-link.js';
 export type { CacheStore } from './stores/store.js';
+export { CacheValues } from './values/cache-values.service.js';
+export type { GetOrSetOptions, ValueOptions } from './values/value-rules.js';
 export type { Coherence } from './stores/tiered.store.js';
 export { storeFromUrl, type StoreUrlOptions } from './config/store-from-url.js';

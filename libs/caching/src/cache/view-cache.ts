@@ -149,8 +149,7 @@ export class ViewCache {
 
   #judge(found: Entry | StampPosition): Entry | Missed {
     // Most are fresh until the store forgets them, and the clock need not be asked.
-    if (!isEntry(found) || (found.freshness === undefined && found.vary === undefined)) return found;
-    if (isFresh(found, this.#clock.now())) return found;
+    if (!isEntry(found) || found.freshness === undefined || isFresh(found, this.#clock.now())) return found;
     return found.vary === undefined ? this.missedAt(found) : { ...this.#store.position, vary: found.vary };
   }
 

@@ -1,4 +1,3 @@
-import type { MemoPlan } from './memo-plan.js';
 import type { MemoizeOptions } from './memoize-options.js';
 
 /** A function that is memoized, as it was declared. */
@@ -15,7 +14,7 @@ export interface MemoizeDefinition {
   /** A missing last argument and an `undefined` one can't be told apart by it. */
   readonly trimsArguments: boolean;
   /** How it was called last: most are called on one class, in one application. */
-  last: { readonly memoizer: unknown; readonly on: object; readonly plan: MemoPlan } | undefined;
+  last: { readonly memoizer: unknown; readonly on: object; readonly plan: object } | undefined;
 }
 
 const definitions = new WeakMap<object, MemoizeDefinition>();

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { CacheCallbackError, CacheUsageError, CachingConfigError, describe } from '../caching.errors.js';
 import type { ResolvedOptions } from '../caching.options.js';
-import { toMilliseconds } from '../duration.js';
+import { DURATION_RULE, toMilliseconds } from '../duration.js';
 import { component } from '../http/key-strategy.js';
 import { flatText } from '../http/flat-text.js';
 import { RecentMap } from '../recent-map.js';
 import { ALL_VIEWS, bounded, isTag, TAG_RULE, userTag } from '../http/route-tags.js';
 import { keyOfArguments, NotKeyable } from './arguments-key.js';
+import type { Judgement, ResultRules } from './call-server.js';
 import type { MemoizeDefinition } from './definition.js';
 import { memoizeFingerprint } from './memoize-options.js';
 
@@ -24,9 +25,7 @@ export interface CallKey {
 }
 
 /** One memoized function as it is called on one class, worked out at its first call. */
-export class MemoPlan {
-  /** That its results can't be kept was said. */
-  warnedOfValue = false;
+export class MemoPlan implements ResultRules {
   readonly route: string;
   readonly ttl: number;
   readonly staleWhileRevalidate: number;
@@ -77,8 +76,8 @@ export class MemoPlan {
     this.#prefix = `${module.namespace}:memo:${version}${component(rules)}${this.identity}`;
     const time = (given: unknown): number => toMilliseconds(given) ?? 0;
     this.ttl = typeof options.ttl === 'function' ? module.ttl : time(options.ttl ?? module.ttl);
-    this.staleWhileRevalidate = time(options.staleWhileRevalidate);
-    this.staleIfError = time(options.staleIfError);
+    this.staleWhileRevalidate = time(options.staleWhileRevalidate ?? module.policy.staleWhileRevalidate);
+    this.staleIfError = time(options.staleIfError ?? module.policy.staleIfError);
     this.staleFor = Math.max(this.staleWhileRevalidate, this.staleIfError);
     this.maxBytes = Math.min(options.maxEntryBytes ?? module.maxEntryBytes, largestBody);
     this.isFrozen = options.freeze ?? false;
@@ -186,6 +185,31 @@ export class MemoPlan {
       callback,
       this.route,
       `returned ${describe(answer)}; allowed: true or false, at once`,
+    );
+  }
+
+  /** What callbacks say of a result. @throws CacheCallbackError */
+  judge(result: unknown, args: readonly unknown[]): Judgement {
+    const { resultTags, filter, ttl } = this.definition.options;
+    const ask = <T>(
+      callback: string,
+      call: ((result: unknown, ...args: unknown[]) => T) | undefined,
+    ): T | undefined => call && this.ask(callback, () => call(result, ...args));
+    return {
+      tags: resultTags === undefined ? [] : this.checkTags('resultTags', ask('resultTags', resultTags)),
+      ttl: typeof ttl === 'function' ? this.#checkTtl(ask('ttl', ttl)) : this.ttl,
+      isWanted: filter === undefined || this.decide('filter', () => filter(result, ...args)),
+    };
+  }
+
+  #checkTtl(given: unknown): number {
+    if (given === undefined) return this.ttl;
+    const ttl = toMilliseconds(given);
+    if (ttl !== undefined) return ttl;
+    throw new CacheCallbackError(
+      'ttl',
+      this.route,
+      `returned ${describe(given)}; allowed: ${DURATION_RULE}, or undefined`,
     );
   }
 

@@ -27,10 +27,10 @@ export interface MemoizeOptions<A extends readonly unknown[] = readonly unknown[
   refresh?: (...args: A) => boolean;
   /** Keeps only the results for which it returns true. Those who wait are given the others, too. */
   filter?: (result: R, ...args: A) => boolean;
-  /** For how long after its `ttl` a result is still given, while the function runs for a new one. Default: not at all. */
-  staleWhileRevalidate?: Duration;
-  /** For how long after its `ttl` a result is given where the function fails. Default: not at all. */
-  staleIfError?: Duration;
+  /** For how long after its `ttl` a result is still given, while the function runs for a new one. Default: the module's. */
+  staleWhileRevalidate?: Duration | false;
+  /** For how long after its `ttl` a result is given where the function fails. Default: the module's. */
+  staleIfError?: Duration | false;
   /** All callers are given one result, frozen, rather than a copy each. Only for plain objects and lists. Default `false`. */
   freeze?: boolean;
   /** The largest result that is stored, in bytes of memory. Default: the module's `maxEntryBytes`. */
@@ -74,7 +74,9 @@ export function checkMemoizeOptions(given: MemoizeOptions, where: string): void 
     throw new CachingConfigError(field, given[field], allowed, where);
   };
   checkNames(given, FIELDS, where);
-  if (typeof given.ttl !== 'function') checkDuration('ttl', given.ttl, where);
+  const { ttl } = given;
+  if (ttl !== undefined && typeof ttl !== 'function' && toMilliseconds(ttl) === undefined)
+    refuse('ttl', `${DURATION_RULE}, or a function`);
   checkDuration('staleWhileRevalidate', given.staleWhileRevalidate, where);
   checkDuration('staleIfError', given.staleIfError, where);
   checkTags(given.tags, where);
@@ -109,7 +111,7 @@ export function memoizeFingerprint({ key, tags, resultTags, ignoreArgs, defaults
 }
 
 function checkDuration(field: string, given: unknown, where: string): void {
-  if (given !== undefined && toMilliseconds(given) === undefined)
+  if (given !== undefined && given !== false && toMilliseconds(given) === undefined)
     throw new CachingConfigError(field, given, DURATION_RULE, where);
 }
 

@@ -78,6 +78,8 @@ export interface SharedTier {
   release?(key: string, token: string, uncacheableFor?: number): Promise<void>;
   /** Plain values, for `CACHE_MANAGER`. */
   readonly values: ValueStorage;
+  /** The same for `CacheValues`, apart from those. Default: they lie among `values`. */
+  readonly items?: ItemStorage;
   /** Ends what `open` began. Rejects nothing. */
   close(): Promise<void>;
 }
@@ -98,4 +100,17 @@ export interface ValueStorage {
   has(key: string): Promise<boolean>;
   /** Removes all values of this namespace, and nothing else. */
   clear(): Promise<void>;
+}
+
+/** What more `CacheValues` asks of a store, where it can: what can't is done under a lock of this process. */
+export interface ItemStorage extends ValueStorage {
+  /** Where `clear` is an eviction: the tag that each value has to carry. */
+  readonly clearedBy?: string;
+  /** Stores a value where none is, or, atomically in its place, where `seen` still is. Tells whether it did. */
+  add?(key: string, value: string, life: number, seen?: string): Promise<boolean>;
+  /**
+   * Adds to the whole number that is there as decimal text, or to 0 that then lives for `life` milliseconds. Nothing
+   * where something else is there.
+   */
+  increment?(key: string, by: number, life: number): Promise<number | undefined>;
 }

@@ -7,7 +7,7 @@ import type { MemoryStore } from './memory.store.js';
 import { ownBytes } from './own-bytes.js';
 import { RecentFills } from './recent-fills.js';
 import { SharedSequence } from './shared-sequence.js';
-import type { Lease, SharedTier, ValueStorage } from './shared-tier.js';
+import type { ItemStorage, Lease, SharedTier, ValueStorage } from './shared-tier.js';
 import type { CacheStore } from './store.js';
 import type { TierObserver } from './tier-observer.js';
 
@@ -149,6 +149,21 @@ export class TieredStore implements CacheStore {
     };
   }
 
+  /** What `CacheValues` keeps. Whoever asks for it needs it: it is opened. */
+  get items(): ItemStorage {
+    this.open();
+    return this.#tier.items ?? prefixed(this.#tier.values);
+  }
+
+  /** Whether nothing among `tags` was evicted after `start`, a place in the shared sequence, by anybody. */
+  async isCurrentEverywhere(start: StampPosition, tags: readonly string[]): Promise<boolean> {
+    this.open();
+    const asked = this.#shared.ask();
+    await this.#shared.reach(await this.#tier.position(), asked);
+    if (!this.#shared.covers(start)) await this.#shared.synchronize();
+    return this.#shared.isCurrent(start, tags);
+  }
+
   lookup(key: string): Entry | Promise<Entry | StampPosition> {
     const found = this.#local.lookup(key);
     // One that is only kept to be served stale: another instance may have filled the key since.
@@ -280,4 +295,16 @@ export class TieredStore implements CacheStore {
   #expectLife({ expiresAt, storedAt }: Entry): void {
     this.#longestSeen = Math.max(this.#longestSeen, expiresAt - storedAt);
   }
+}
+
+/** Of a tier that knows of one kind of values only: no key of the other begins like these. */
+function prefixed(values: ValueStorage): ItemStorage {
+  const name = (key: string): string => `\u0000item:${key}`;
+  return {
+    get: (key) => values.get(name(key)),
+    set: (key, value, life) => values.set(name(key), value, life),
+    delete: (key) => values.delete(name(key)),
+    has: (key) => values.has(name(key)),
+    clear: () => values.clear(),
+  };
 }

@@ -9,15 +9,19 @@ import { decodeText, encodeText } from './keyv-expiry.js';
 import { KeyvRecords, withDeadline } from './keyv-records.js';
 import { KeyvState } from './keyv-state.js';
 import { KeyvValues } from './keyv-values.js';
-import type { SharedLookup, SharedTier, SharedTierHost } from '../shared-tier.js';
+import type { ItemStorage, SharedLookup, SharedTier, SharedTierHost } from '../shared-tier.js';
 
 /** A stamp is kept for longer than an entry lives, as an entry's life begins when its handler has ended. */
 const LONGEST_FILL = 10 * 60_000;
+
+/** Carried by all that `CacheValues` keeps, as most adapters can't tell one application's keys from another's. */
+const ALL_ITEMS = '*items';
 
 interface OpenKeyv {
   readonly host: SharedTierHost;
   readonly records: KeyvRecords;
   readonly values: KeyvValues;
+  readonly items: ItemStorage;
   readonly condemned: Set<string>;
   readonly ignoreErrors: () => void;
 }
@@ -58,6 +62,15 @@ export class KeyvTier implements SharedTier {
         nameOf: async (key) => `${namespace}:value:${(await this.#ready()).generation}:${digestOf(key)}`,
         rename: async () => (await this.#ready()).renewGeneration(),
       }),
+      items: Object.assign(
+        new KeyvValues({
+          records,
+          clock,
+          nameOf: (key) => Promise.resolve(`${namespace}:item:${digestOf(key)}`),
+          rename: () => Promise.reject(new Error('cleared by their tag')),
+        }),
+        { clearedBy: ALL_ITEMS },
+      ),
       condemned: new Set(),
       ignoreErrors: records.onStrayError((error) => host.onError('connection', error)),
     };
@@ -66,6 +79,10 @@ export class KeyvTier implements SharedTier {
 
   get values(): KeyvValues {
     return this.#open.values;
+  }
+
+  get items(): ItemStorage {
+    return this.#open.items;
   }
 
   async lookup(key: string): Promise<SharedLookup> {

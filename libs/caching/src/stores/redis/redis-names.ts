@@ -42,12 +42,30 @@ export class RedisNames {
 
   /** Readable, as people look for values by hand; a long one goes by its digest, and so does one that looks like it. */
   value(key: string): string {
-    const isReadable = key.length <= 512 && !key.startsWith('#');
-    return `${this.#namespace}:value:${isReadable ? key : `#${digestOf(key)}`}`;
+    return this.#readable('value', key);
+  }
+
+  /** What `CacheValues` keeps, by the same rules. */
+  item(key: string): string {
+    return this.#readable('item', key);
   }
 
   /** A glob for all values of this namespace. */
   get values(): string {
-    return `${this.#namespace.replace(/[[\]*?\\^-]/g, '\\$&')}:value:*`;
+    return this.#glob('value');
+  }
+
+  /** A glob for all that `CacheValues` keeps in this namespace. */
+  get items(): string {
+    return this.#glob('item');
+  }
+
+  #readable(kind: string, key: string): string {
+    const isReadable = key.length <= 512 && !key.startsWith('#');
+    return `${this.#namespace}:${kind}:${isReadable ? key : `#${digestOf(key)}`}`;
+  }
+
+  #glob(kind: string): string {
+    return `${this.#namespace.replace(/[[\]*?\\^-]/g, '\\$&')}:${kind}:*`;
   }
 }

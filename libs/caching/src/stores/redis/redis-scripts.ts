@@ -165,3 +165,22 @@ if ARGV[2] == '' then return redis.call('DEL', KEYS[1]) end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 `;
+
+/** KEYS: the value. ARGV: what is there, what is to be there, its life in milliseconds. */
+export const SWAP_SCRIPT = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+`;
+
+/**
+ * KEYS: the value. ARGV: what to add, and the life of a value that begins with it, in milliseconds. Text, as a number
+ * of Lua's has 53 bits; nothing where something else than a whole number is there.
+ */
+export const COUNT_SCRIPT = `
+local value = redis.call('GET', KEYS[1])
+if value and not string.match(value, '^-?%d+$') then return false end
+redis.call('INCRBY', KEYS[1], ARGV[1])
+if not value then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return redis.call('GET', KEYS[1])
+`;

@@ -10,6 +10,7 @@ import { PositionReader } from './position-reader.js';
 import type { RedisLink, RedisLinkOptions } from './redis-link.js';
 import { RedisCaveats } from './redis-caveats.js';
 import { RedisLeases } from './redis-leases.js';
+import { RedisItems } from './redis-items.js';
 import { RedisNames } from './redis-names.js';
 import {
   asBytes,
@@ -51,6 +52,7 @@ interface OpenRedis {
   readonly link: RedisLink;
   readonly names: RedisNames;
   readonly values: RedisValues;
+  readonly items: RedisItems;
   readonly leases: RedisLeases;
   readonly replicas: ReplicaWait | undefined;
   readonly caveats: RedisCaveats;
@@ -106,10 +108,11 @@ export class RedisTier implements SharedTier {
             patience: Math.ceil(timeout / 4),
             life: () => this.#life,
           });
-    const values = new RedisValues(link, names);
+    const values = new RedisValues(link, { one: (key) => names.value(key), all: names.values });
+    const items = new RedisItems(link, { one: (key) => names.item(key), all: names.items });
     const leases = new RedisLeases(link, names);
     const caveats = new RedisCaveats(names.channel, (caveat) => host.onCaveat(caveat));
-    this.#opened = { host, link, names, values, leases, replicas, caveats };
+    this.#opened = { host, link, names, values, items, leases, replicas, caveats };
     link.onReady(() => host.onReachable());
     link.open();
     link.subscribe(
@@ -124,6 +127,10 @@ export class RedisTier implements SharedTier {
 
   get values(): RedisValues {
     return this.#open.values;
+  }
+
+  get items(): RedisItems {
+    return this.#open.items;
   }
 
   // Not async, as every hit comes this way: each promise more is felt.
