@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CacheStore } from '../stores/store.js';
 import type { BackgroundWork } from './background-work.js';
-import type { Clock } from './clock.js';
+import { type Clock, elapsed } from './clock.js';
 import { type Entry, isEntry } from './entry.js';
 import type { StoreGuard } from './guard.js';
 import { chain, type MaybePromise } from './maybe-promise.js';
@@ -59,31 +59,31 @@ export class FillLease {
   async claim(key: string, spent: number): Promise<Claim> {
     const { store, guard, clock, timeout, lookup, random = Math.random } = this.#options;
     const token = randomUUID();
-    const deadline = clock.now() + timeout;
-    let budgetFrom = clock.now() - spent;
+    const deadline = elapsed(clock) + timeout;
+    let budgetFrom = elapsed(clock) - spent;
     let wait: number = WAIT.shortest;
     for (;;) {
       const lease = await guard.tolerate(
         'lease',
         () => store.lease?.(key, token, timeout) ?? 'uncacheable',
         () => 'unknown' as const,
-        clock.now() - budgetFrom,
+        elapsed(clock) - budgetFrom,
       );
       if (lease === 'uncacheable') return 'without';
       // It may have been granted, the answer late or lost: then the end of the fill gives it back.
       if (lease === 'unknown') return { token };
       // Whoever held it before may have filled since the last look, so there is another, also with the lease in hand.
-      const found = await lookup(key, clock.now() - budgetFrom);
+      const found = await lookup(key, elapsed(clock) - budgetFrom);
       if (isEntry(found) || found.vary !== undefined) {
         if (lease === 'ours') this.release(key, token);
         return isEntry(found) ? found : { variedBy: found.vary ?? [] };
       }
       if (lease === 'ours') return { token };
-      if (clock.now() >= deadline) return 'without';
+      if (elapsed(clock) >= deadline) return 'without';
       // Jitter, so that those who wait don't all ask at once.
       await this.#pause(wait * (0.5 + random() / 2));
       wait = Math.min(wait * WAIT.growth, WAIT.longest);
-      budgetFrom = clock.now();
+      budgetFrom = elapsed(clock);
     }
   }
 
@@ -96,7 +96,7 @@ export class FillLease {
   /** Again and again until it succeeds or the lease has ended: those who wait for it would wait as long. */
   async #giveBack(key: string, token: string, uncacheableFor?: number): Promise<void> {
     const { store, guard, clock, timeout } = this.#options;
-    const end = clock.now() + timeout;
+    const end = elapsed(clock) + timeout;
     do {
       const isReleased = await guard.tolerate(
         'release',
@@ -107,7 +107,7 @@ export class FillLease {
       this.#retrying++;
       await this.#pause(RETRY);
       this.#retrying--;
-    } while (clock.now() < end);
+    } while (elapsed(clock) < end);
   }
 
   #pause(milliseconds: number): Promise<void> {

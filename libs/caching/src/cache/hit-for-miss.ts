@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Clock } from './clock.js';
+import { type Clock, elapsed } from './clock.js';
 
 /** How long a key is remembered as not worth waiting for, in milliseconds. */
 export const HIT_FOR_MISS_LIFE = 2_000;
@@ -15,14 +15,14 @@ export class HitForMiss {
   constructor(private readonly clock: Clock) {}
 
   add(key: string): void {
-    this.#until.set(key, this.clock.now() + HIT_FOR_MISS_LIFE);
+    this.#until.set(key, elapsed(this.clock) + HIT_FOR_MISS_LIFE);
   }
 
   has(key: string): boolean {
     if (this.#until.size === 0) return false;
     const until = this.#until.get(key);
     if (until === undefined) return false;
-    if (until > this.clock.now()) return true;
+    if (until > elapsed(this.clock)) return true;
     this.#until.delete(key);
     return false;
   }

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import { type Clock, elapsed } from './clock.js';
 import type { StoredResponse } from './entry.js';
 import { isSamePosition, type StampPosition } from './stamps.js';
 import type { Variant, VariantKeyOf } from './variants.js';
@@ -47,6 +47,7 @@ export class Flight {
   constructor(
     readonly key: string,
     readonly start: StampPosition,
+    /** By a clock that is never set, as are all times here: nobody waits for longer because of one that is. */
     readonly startedAt: number,
     /** Tags known so far; those that the handler adds on the way are appended. */
     public tags: readonly string[],
@@ -125,7 +126,7 @@ export class SingleFlight {
   }
 
   lead(key: string, start: StampPosition, tags: string[]): Flight {
-    const flight = new Flight(key, start, this.options.clock.now(), tags, this);
+    const flight = new Flight(key, start, elapsed(this.options.clock), tags, this);
     // In the order of their starts: what has passed its deadline and never ended stands at the front.
     for (const oldest of this.#flights.values()) {
       if (!this.#isOver(oldest)) break;
@@ -142,11 +143,11 @@ export class SingleFlight {
   }
 
   armDeadline(flight: Flight): () => void {
-    const left = flight.startedAt + this.options.timeout - this.options.clock.now();
+    const left = flight.startedAt + this.options.timeout - elapsed(this.options.clock);
     return this.options.clock.after(Math.max(0, left), () => flight.settle('late'));
   }
 
   #isOver(flight: Flight): boolean {
-    return flight.startedAt + this.options.timeout <= this.options.clock.now();
+    return flight.startedAt + this.options.timeout <= elapsed(this.options.clock);
   }
 }

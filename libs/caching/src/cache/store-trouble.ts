@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import { type Clock, elapsed } from './clock.js';
 
 /** Where a person will read of it. */
 export interface TroubleLog {
@@ -27,7 +27,7 @@ export class StoreTrouble {
   ) {}
 
   failed(error: Error): void {
-    const now = this.clock.now();
+    const now = elapsed(this.clock);
     this.#since ??= now;
     if (this.#isSaid || now - this.#since < PATIENCE || now - this.#saidAt < REST) return;
     this.#isSaid = true;
@@ -37,7 +37,7 @@ export class StoreTrouble {
 
   worked(): void {
     if (this.#since === undefined) return;
-    const seconds = ((this.clock.now() - this.#since) / 1000).toFixed(1);
+    const seconds = ((elapsed(this.clock) - this.#since) / 1000).toFixed(1);
     this.#since = undefined;
     if (!this.#isSaid) return;
     this.#isSaid = false;

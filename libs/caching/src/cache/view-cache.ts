@@ -138,12 +138,12 @@ export class ViewCache {
     const found = this.#guard.tolerate(
       'lookup',
       ask,
-      () => this.#unasked(askedAt ?? this.#clock.now()),
+      () => this.#unasked(askedAt ?? elapsed(this.#clock)),
       spent,
     );
     // An answer that comes at once is never a failure that came late.
     if (!isPromiseLike(found)) return this.#judge(found);
-    askedAt = this.#clock.now();
+    askedAt = elapsed(this.#clock);
     return found.then((answer) => this.#judge(answer));
   }
 

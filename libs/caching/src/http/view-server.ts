@@ -5,7 +5,7 @@ import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.
 import type { Fill, ViewKey } from '../cache/fill.js';
 import type { VariantKeyOf } from '../cache/variants.js';
 import type { Missed, Ticket, ViewCache } from '../cache/view-cache.js';
-import type { Clock } from '../cache/clock.js';
+import { type Clock, elapsed } from '../cache/clock.js';
 import type { CacheEvents } from '../observe/events.js';
 import { admit, type CredentialRules } from './admission.js';
 import { dispatchOf } from './background/dispatch.js';
@@ -149,7 +149,7 @@ export class ViewServer {
   #heed(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
     const wish = policy.honoursRequests ? this.#wishes.of(exchange.request.headers) : undefined;
     if (wish === undefined) return this.#lookup(policy, exchange, view);
-    const askedAt = this.clock.now();
+    const askedAt = elapsed(this.clock);
     return chain(this.#ask(exchange, view), (found) =>
       this.#grant(policy, exchange, view, wish, found, askedAt),
     );
@@ -191,7 +191,7 @@ export class ViewServer {
       );
     const missed: Missed = isEntry(found) ? this.cache.missedAt(found) : found;
     // Who says how fresh it is to be has not been content with what is stale.
-    return this.#miss(policy, exchange, view, missed, this.clock.now() - askedAt, false);
+    return this.#miss(policy, exchange, view, missed, elapsed(this.clock) - askedAt, false);
   }
 
   #lookup(policy: ViewPolicy, exchange: Exchange, view: ViewKey, spent = 0): Answered {
@@ -200,11 +200,11 @@ export class ViewServer {
       return isEntry(found)
         ? this.#hit(policy, exchange, view, found)
         : this.#miss(policy, exchange, view, found, spent);
-    const askedAt = this.clock.now() - spent;
+    const askedAt = elapsed(this.clock) - spent;
     return found.then((answer) =>
       isEntry(answer)
         ? this.#hit(policy, exchange, view, answer)
-        : this.#miss(policy, exchange, view, answer, this.clock.now() - askedAt),
+        : this.#miss(policy, exchange, view, answer, elapsed(this.clock) - askedAt),
     );
   }
 

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { CachingConfigError } from '../caching.errors.js';
-import { type Clock, systemClock } from '../cache/clock.js';
+import { type Clock, elapsed, systemClock } from '../cache/clock.js';
 import { type Entry, type EntryLife, sizeOf, type StoredResponse } from '../cache/entry.js';
 import { EvictionLog, type StampPosition } from '../cache/stamps.js';
 import { VariantIndex } from '../cache/variants.js';
@@ -213,14 +213,14 @@ export class MemoryStore implements CacheStore {
   }
 
   #scheduleSweep(): void {
-    const rest = this.#restUntil - this.#clock.now();
+    const rest = this.#restUntil - elapsed(this.#clock);
     if (rest > 0) this.#clock.after(rest, () => this.#startSweep());
     else this.#startSweep();
   }
 
   #startSweep(): void {
     this.#sweepPending = false;
-    this.#sweep = { rest: this.#keys.values(), startedAt: this.#clock.now() };
+    this.#sweep = { rest: this.#keys.values(), startedAt: elapsed(this.#clock) };
     setImmediate(() => this.#sweepSlice());
   }
 
@@ -230,8 +230,9 @@ export class MemoryStore implements CacheStore {
     for (let looked = 0; looked < SWEEP_SLICE; looked++) {
       const { value: key, done } = this.#sweep.rest.next();
       if (done === true) {
+        const ended = elapsed(this.#clock);
         this.#restUntil =
-          now + Math.max(SWEEP_REST.atLeast, SWEEP_REST.factor * (now - this.#sweep.startedAt));
+          ended + Math.max(SWEEP_REST.atLeast, SWEEP_REST.factor * (ended - this.#sweep.startedAt));
         this.#sweep = undefined;
         // Evictions that came while this walk was under way may concern entries that it had passed.
         if (this.#sweepPending) this.#scheduleSweep();

@@ -1,4 +1,4 @@
-import type { Clock } from '../cache/clock.js';
+import { type Clock, elapsed } from '../cache/clock.js';
 import type { SharedLog } from '../cache/shared-log.js';
 import type { StampPosition } from '../cache/stamps.js';
 import { UnconfirmedEvictionError } from '../caching.errors.js';
@@ -80,12 +80,12 @@ export class PendingEvictions {
   async #confirm(): Promise<void> {
     const { tier, clock, heartbeat, onAcknowledged } = this.#host;
     const position = this.#executed;
-    if (position === undefined || clock.now() < this.#askAgainAt) return;
+    if (position === undefined || elapsed(clock) < this.#askAgainAt) return;
     const tags = this.#unconfirmed.take();
     this.#executed = undefined;
     await tier.confirm?.(position).catch((error: unknown) => {
       this.#keep(position, tags);
-      this.#askAgainAt = clock.now() + this.#pause * heartbeat;
+      this.#askAgainAt = elapsed(clock) + this.#pause * heartbeat;
       this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
       throw error;
     });

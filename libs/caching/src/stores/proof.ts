@@ -1,9 +1,11 @@
-import type { Clock } from '../cache/clock.js';
+import { type Clock, elapsed } from '../cache/clock.js';
 import type { StampPosition } from '../cache/stamps.js';
 
 /** A question to the shared tier: when it was sent, and what was known then. */
 export interface Asked {
   readonly at: number;
+  /** The same by a clock that is never set. */
+  readonly since: number;
   readonly known: StampPosition | undefined;
   readonly doubts: number;
 }
@@ -12,6 +14,7 @@ export interface Asked {
 export class Proof {
   /** When the question was asked whose answer proved it. */
   #at = Number.NEGATIVE_INFINITY;
+  #since = Number.NEGATIVE_INFINITY;
   #doubts = 0;
   /** The newest of them all, doubted or not. */
   #newest: number | undefined;
@@ -25,7 +28,9 @@ export class Proof {
   get holds(): boolean {
     const age = this.clock.now() - this.#at;
     // Below zero the clock was set back: since when is not known.
-    return age >= 0 && age <= this.validity;
+    if (age < 0 || age > this.validity) return false;
+    // Set back by less than its age it looks younger than it is. The other clock stands still while a machine sleeps.
+    return elapsed(this.clock) - this.#since <= this.validity;
   }
 
   /** Milliseconds since it was last known that nothing was missed; nothing where it never was. */
@@ -34,7 +39,7 @@ export class Proof {
   }
 
   ask(known: StampPosition | undefined): Asked {
-    return { at: this.clock.now(), known, doubts: this.#doubts };
+    return { at: this.clock.now(), since: elapsed(this.clock), known, doubts: this.#doubts };
   }
 
   /** Something was missed, or may have been: only a question that is asked from now on can prove the contrary. */
@@ -44,9 +49,12 @@ export class Proof {
   }
 
   /** A question that was `asked` has shown that nothing was missed. Tells whether that proves anything now. */
-  prove({ at, doubts }: Asked): boolean {
+  prove({ at, since, doubts }: Asked): boolean {
     if (doubts !== this.#doubts) return false;
-    if (!this.holds || at > this.#at) this.#at = at;
+    if (!this.holds || since > this.#since) {
+      this.#at = at;
+      this.#since = since;
+    }
     this.#newest = this.#at;
     return true;
   }
