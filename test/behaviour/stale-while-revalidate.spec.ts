@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, HttpException, Post, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, HttpException, Post, Res } from '@nestjs/common';
 import { CacheEvictionService, CacheView, formBody, headers, jsonBody, query } from 'nestjs-caching';
 import type { Response } from 'express';
 import type { FastifyReply } from 'fastify';
@@ -52,6 +52,14 @@ describe.each(PLATFORMS)('stale-while-revalidate on %s', (platform) => {
 
     @Get('by-language') @CacheView({ ...STALE, key: [query(), headers('accept-language')] }) byLanguage() {
       return answer();
+    }
+
+    @Get('learned') @CacheView({ ...STALE, inputs: 'reviewed' }) async learned(
+      @Headers('accept-language') language: string,
+      @Res({ passthrough: true }) response: AnyResponse,
+    ) {
+      response.header('Vary', 'Accept-Language');
+      return { ...(await answer()), language };
     }
 
     @Get('mine') @CacheView({ ...STALE, scope: ({ headers: given }) => given.authorization }) mine() {
@@ -248,6 +256,19 @@ describe.each(PLATFORMS)('stale-while-revalidate on %s', (platform) => {
     await refreshed();
     expect(outcomes()).toEqual(['started', 'stored']);
     expect((await get('/views/by-language', german)).text).toBe('{"run":2}');
+  });
+
+  it('renews each variant that responses have told apart with the header that it is of', async () => {
+    const variant = (language: string) => get('/views/learned', { headers: { 'accept-language': language } });
+    await variant('de');
+    await variant('fr');
+    running.clock.advance(10_000);
+    expect((await variant('de')).verdict).toBe('STALE');
+    await refreshed();
+    expect(outcomes()).toEqual(['started', 'stored']);
+    const [german, french] = [await variant('de'), await variant('fr')];
+    expect([german.verdict, german.text]).toEqual(['HIT', '{"run":3,"language":"de"}']);
+    expect([french.verdict, french.text]).toEqual(['STALE', '{"run":2,"language":"fr"}']);
   });
 
   it('takes credentials along only where the route says whose response it is', async () => {

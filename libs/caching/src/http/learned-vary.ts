@@ -50,6 +50,11 @@ export class LearnedVary {
     return own === view ? undefined : own;
   }
 
+  /** By which request fields the responses of a key are known to be told apart. */
+  namesOf({ key, primary = key }: ViewKey): readonly string[] | undefined {
+    return this.#hasLearned ? this.#names.get(primary) : undefined;
+  }
+
   /** What a response that varies on `names` beside all that is known is stored as; nothing where it can't be. */
   variantOf(view: ViewKey, names: readonly string[], headers: IncomingHttpHeaders): Variant | undefined {
     const { key, primary = key } = view;

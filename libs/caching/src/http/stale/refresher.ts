@@ -27,14 +27,15 @@ export class Refresher {
   renew(
     policy: ViewPolicy,
     exchange: Exchange,
-    { key }: ViewKey,
+    view: ViewKey,
     evenFresh = false,
   ): Promise<DispatchOutcome> | undefined {
+    const { key } = view;
     const running = this.#running.get(key);
     if (running !== undefined) return running;
     const { route } = policy;
     if (!this.background.hasRoom || !this.limits.admit(route, key)) return undefined;
-    const request = copyRequest(policy, exchange.request);
+    const request = copyRequest(policy, exchange.request, policy.learned.namesOf(view));
     if (request === undefined) {
       this.limits.failed(route, key);
       return undefined;
