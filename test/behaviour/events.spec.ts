@@ -198,6 +198,7 @@ describe.each(PLATFORMS)('events on %s', (platform) => {
       at: running.clock.now(),
       cause: 'tags',
       tags: 2,
+      soft: false,
       acknowledged: true,
       evictMs: 0,
     });

@@ -31,6 +31,12 @@ class ViewsController {
     return world.answer();
   }
 
+  @Get('lasting')
+  @CacheView({ ttl: '1h', staleWhileRevalidate: '1h', tags: ['lasting'] })
+  lasting() {
+    return world.answer();
+  }
+
   @Get('rescued') @CacheView({ staleIfError: '1h' }) rescued() {
     return world.answer();
   }
@@ -116,6 +122,32 @@ describe.each(PLATFORMS)('stale responses in Redis on %s', (platform) => {
       own.resume();
       await verdictComes(a, '/views/rescued', 'STALE');
       expect((await get(a, '/views/rescued')).text).toBe('{"run":1}');
+    },
+  );
+
+  it.each(['bus', 'strict'] as const)(
+    'are what a soft eviction on another instance leaves (%s)',
+    async (coherence) => {
+      const [a, b, c] = [
+        await start({ coherence }),
+        await start({ coherence }),
+        await start({ memory: false }),
+      ];
+      await store(a, '/views/lasting');
+      await verdictComes(b, '/views/lasting', 'HIT');
+      await verdictComes(c, '/views/lasting', 'HIT');
+      world.gate = new Gate();
+      await a.app.get(CacheEvictionService).byTag('lasting', { soft: true });
+      for (const each of [a, b, c]) {
+        await verdictComes(each, '/views/lasting', 'STALE');
+        expect((await get(each, '/views/lasting')).text).toBe('{"run":1}');
+      }
+      world.gate.open();
+      await verdictComes(c, '/views/lasting', 'HIT');
+      expect((await get(c, '/views/lasting')).text).not.toBe('{"run":1}');
+      await a.app.get(CacheEvictionService).byTag('lasting', { soft: true });
+      await a.app.get(CacheEvictionService).byTag('lasting');
+      expect((await get(c, '/views/lasting')).verdict).toBe('MISS');
     },
   );
 

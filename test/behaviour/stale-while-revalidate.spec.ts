@@ -82,7 +82,7 @@ describe.each(PLATFORMS)('stale-while-revalidate on %s', (platform) => {
       return answer();
     }
 
-    @Get('ahead') @CacheView({ ttl: '10s', refreshAhead: 0.8 }) ahead() {
+    @Get('ahead') @CacheView({ ttl: '10s', refreshAhead: 0.8, tags: ['ahead'] }) ahead() {
       return answer();
     }
   }
@@ -203,6 +203,56 @@ describe.each(PLATFORMS)('stale-while-revalidate on %s', (platform) => {
     await running.app.get(CacheEvictionService).byTag('list');
     const after = await get('/views/list');
     expect([after.text, after.verdict]).toEqual(['{"run":2}', 'MISS']);
+  });
+
+  it('answers with what was softly evicted, and renews it', async () => {
+    await get('/views/list');
+    running.clock.advance(2_000);
+    const receipt = await running.app.get(CacheEvictionService).byTag('list', { soft: true });
+    expect(receipt).toMatchObject({ acknowledged: true, stamp: 1 });
+    running.clock.advance(1_000);
+    const stale = await get('/views/list');
+    expect([stale.text, stale.cacheStatus]).toEqual([
+      '{"run":1}',
+      'nestjs-caching; hit; ttl=-1; detail=stale-while-revalidate',
+    ]);
+    await refreshed();
+    const renewed = await get('/views/list');
+    expect([renewed.text, renewed.verdict]).toEqual(['{"run":2}', 'HIT']);
+    expect(running.events).toContainEqual(expect.objectContaining({ type: 'evicted', soft: true }));
+  });
+
+  it('ends a soft eviction where the time of what was stale is over, and where it is evicted after all', async () => {
+    await get('/views/list');
+    await running.app.get(CacheEvictionService).byTag('list', { soft: true });
+    running.clock.advance(60_000);
+    expect((await get('/views/list')).text).toBe('{"run":2}');
+    await running.app.get(CacheEvictionService).byTag('list', { soft: true });
+    await running.app.get(CacheEvictionService).byTag('list');
+    expect((await get('/views/list')).text).toBe('{"run":3}');
+  });
+
+  it('runs the handler after a soft eviction of what may not be served stale', async () => {
+    await get('/views/ahead');
+    await running.app.get(CacheEvictionService).byTag('ahead', { soft: true });
+    expect((await get('/views/ahead')).text).toBe('{"run":2}');
+  });
+
+  it('takes what was being made during a soft eviction for stale', async () => {
+    gate = new Gate();
+    const pending = get('/views/list');
+    await eventually(() => runs === 1, 'the handler runs');
+    await running.app.get(CacheEvictionService).byTag('list', { soft: true });
+    gate.open();
+    expect((await pending).text).toBe('{"run":1}');
+    expect((await get('/views/list')).verdict).toBe('STALE');
+    await refreshed();
+    expect((await get('/views/list')).text).toBe('{"run":2}');
+  });
+
+  it.each([{ soft: 'yes' }, { hard: true }])('refuses %j as a way to evict', async (options) => {
+    const evicting = running.app.get(CacheEvictionService).byTag('list', options as { soft: boolean });
+    await expect(evicting).rejects.toThrow('byTag: option');
   });
 
   it('loses against an eviction during the renewal', async () => {

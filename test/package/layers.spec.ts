@@ -25,7 +25,7 @@ const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/stores`,
     files: /\/stores\/[^/]+$/,
-    may: /^(stores\/[^/]+|cache\/(clock|entry|entry-codec|shared-log|stamps|variants|maybe-promise)|caching\.errors|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
+    may: /^(stores\/[^/]+|cache\/(clock|entry|entry-codec|shared-log|soft|stamps|variants|maybe-promise)|caching\.errors|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
   },
   {
     folder: `${LIBRARY}/stores/keyv`,
@@ -41,13 +41,13 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: `${LIBRARY}/testing`,
-    may: /^(testing\/.*|stores\/memory\.store|http\/route-tags|observe\/events|caching\.options|cache\/(clock|entry)|node:(assert\/strict|crypto|timers\/promises))$/,
+    may: /^(testing\/.*|stores\/memory\.store|http\/route-tags|observe\/events|caching\.options|cache\/(clock|entry|soft)|node:(assert\/strict|crypto|timers\/promises))$/,
     mayAsTypes:
       /^(node:http|node:net|stores\/(store|shared-tier)|observe\/cache-event|cache\/(maybe-promise|shared-log|stamps))$/,
   },
   {
     folder: `${LIBRARY}/http`,
-    may: /^(http\/.*|cache\/(clock|entry|maybe-promise)|observe\/events|[\w.-]+|@nestjs\/.*|node:.*)$/,
+    may: /^(http\/.*|cache\/(clock|entry|maybe-promise|soft)|observe\/events|[\w.-]+|@nestjs\/.*|node:.*)$/,
     mayAsTypes: /^(cache\/.*|observe\/(request-trace|cache-event|tracing))$/,
   },
   {

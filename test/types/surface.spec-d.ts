@@ -187,9 +187,11 @@ describe('keys', () => {
 
 describe('eviction and events', () => {
   it('every eviction resolves to a receipt', () => {
-    expectTypeOf<CacheEvictionService['byTag']>().toEqualTypeOf<
-      (...tags: readonly string[]) => Promise<EvictionReceipt>
-    >();
+    const byTag = (evictions: CacheEvictionService) => [
+      evictions.byTag('books', 'authors'),
+      evictions.byTag('books', { soft: true }),
+    ];
+    expectTypeOf(byTag).returns.items.resolves.toEqualTypeOf<EvictionReceipt>();
     for (const method of ['byPath', 'byPrefix', 'byKey', 'byRoute', 'all'] as const) {
       expectTypeOf<CacheEvictionService[typeof method]>().returns.resolves.toEqualTypeOf<EvictionReceipt>();
     }

@@ -30,9 +30,19 @@ export interface EvictionReceipt {
   readonly acknowledged: boolean;
 }
 
+/** How `byTag` evicts. */
+export interface TagEvictionOptions {
+  /**
+   * `true`: what carries the tags is stale rather than gone, as if its time had run out now. It still answers while it
+   * is renewed where `staleWhileRevalidate` allows that, and in place of errors where `staleIfError` does. A store of
+   * the application's own that can't do that ends it. Default `false`.
+   */
+  readonly soft?: boolean;
+}
+
 /** What the service is wired to. */
 export interface EvictionParts {
-  readonly evict: (tags: readonly string[]) => MaybePromise<Eviction>;
+  readonly evict: (tags: readonly string[], soft?: boolean) => MaybePromise<Eviction>;
   readonly routes: () => RouteTable;
   readonly memoizer: Pick<Memoizer, 'planOf'>;
 }
@@ -54,13 +64,25 @@ export interface EvictionParts {
 export class CacheEvictionService {
   constructor(private readonly parts: EvictionParts) {}
 
-  /** Everything that carries one of these tags. */
-  async byTag(...tags: readonly string[]): Promise<EvictionReceipt> {
+  /**
+   * Everything that carries one of these tags.
+   *
+   * @example
+   * await cache.byTag('books', `author:${id}`);
+   * await cache.byTag('books', { soft: true }); // still answers while it is renewed
+   */
+  async byTag(...tags: readonly string[]): Promise<EvictionReceipt>;
+  async byTag(...tagsAndOptions: [...tags: string[], options: TagEvictionOptions]): Promise<EvictionReceipt>;
+  async byTag(...given: readonly (string | TagEvictionOptions)[]): Promise<EvictionReceipt> {
+    const last = given.at(-1);
+    const options = isOptions(last) ? last : undefined;
+    const soft = softOf(options);
+    const tags = (options === undefined ? given : given.slice(0, -1)) as readonly string[];
     const wrong = tags.find((tag) => !isTag(tag));
     if (tags.length === 0 || wrong !== undefined) {
       throw new CacheUsageError(`byTag(${tags.length === 0 ? '' : describe(wrong)}); allowed: ${TAG_RULE}`);
     }
-    return this.#evict(tags.map(userTag));
+    return this.#evict(tags.map(userTag), soft);
   }
 
   /**
@@ -178,8 +200,8 @@ export class CacheEvictionService {
     return key.key;
   }
 
-  async #evict(tags: readonly string[]): Promise<EvictionReceipt> {
-    const { position, acknowledged } = await this.parts.evict(tags);
+  async #evict(tags: readonly string[], soft = false): Promise<EvictionReceipt> {
+    const { position, acknowledged } = await this.parts.evict(tags, soft);
     const { epoch, n } = position;
     return { epoch, stamp: n, acknowledged };
   }
@@ -191,6 +213,18 @@ export class CacheEvictionService {
     const given = typeof controller === 'function' ? controller.name : describe(controller);
     throw new CacheUsageError(`${caller}: ${given}.${method} is not a handler of this application`);
   }
+}
+
+function isOptions(given: unknown): given is TagEvictionOptions {
+  return typeof given === 'object' && given !== null && !Array.isArray(given);
+}
+
+function softOf(options: TagEvictionOptions | undefined): boolean {
+  const unknown = Object.keys(options ?? {}).find((name) => name !== 'soft');
+  if (unknown !== undefined) throw new CacheUsageError(`byTag: option "${unknown}"; allowed: soft`);
+  const soft: unknown = options?.soft ?? false;
+  if (typeof soft === 'boolean') return soft;
+  throw new CacheUsageError(`byTag: option "soft" is ${describe(soft)}; allowed: true or false`);
 }
 
 function checkPath(caller: string, path: unknown): string {

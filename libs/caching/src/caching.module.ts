@@ -214,7 +214,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
       inject: [CachingRuntime],
       useFactory: (runtime: CachingRuntime) =>
         new CacheEvictionService({
-          evict: (tags) => runtime.evict(tags, { via: 'service' }),
+          evict: (tags, soft) => runtime.evict(tags, { via: 'service' }, soft),
           routes: () => runtime.routes,
           memoizer: runtime.memoizer,
         }),

@@ -177,9 +177,9 @@ export class CachingRuntime {
   }
 
   /** Ends everything that carries one of `tags`; remembers who did. */
-  evict(tags: readonly string[], by: EvictionSource): MaybePromise<Eviction> {
+  evict(tags: readonly string[], by: EvictionSource, soft = false): MaybePromise<Eviction> {
     this.history.evicted(tags, by);
-    return this.cache.evict(tags);
+    return this.cache.evict(tags, soft);
   }
 
   /** As soon as Nest has an HTTP adapter: hooks of ours must come before the application's own. */

@@ -1,5 +1,9 @@
 export { CacheContext } from './cache-context.js';
-export { CacheEvictionService, type EvictionReceipt } from './cache-eviction.service.js';
+export {
+  CacheEvictionService,
+  type EvictionReceipt,
+  type TagEvictionOptions,
+} from './cache-eviction.service.js';
 export { CacheInspector, type FoundEntries, type FoundEntry } from './cache-inspector.service.js';
 export {
   CacheCallbackError,

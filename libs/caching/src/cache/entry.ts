@@ -74,6 +74,28 @@ export function isFresh({ freshness }: Entry, now: number): boolean {
   return freshness === undefined || (now < freshness.freshUntil && !freshness.alwaysRevalidate);
 }
 
+/** A life as if its time had run out at `at`, in milliseconds since the epoch: what it may do when stale, it may then. */
+export function softened(
+  { freshness, expiresAt }: Pick<Entry, 'freshness' | 'expiresAt'>,
+  at: number,
+): EntryLife {
+  const life = freshness ?? {
+    freshUntil: expiresAt,
+    ageAtStore: 0,
+    staleWhileRevalidateUntil: expiresAt,
+    staleIfErrorUntil: expiresAt,
+    alwaysRevalidate: false,
+    staleForbidden: false,
+  };
+  const earlier = life.freshUntil - Math.min(life.freshUntil, at);
+  return {
+    ...life,
+    freshUntil: life.freshUntil - earlier,
+    staleWhileRevalidateUntil: life.staleWhileRevalidateUntil - earlier,
+    staleIfErrorUntil: life.staleIfErrorUntil - earlier,
+  };
+}
+
 /** Whether a look-up found an entry, or only the place in the eviction sequence from which a fill may start. */
 export function isEntry(found: Entry | StampPosition): found is Entry {
   return 'response' in found;

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js';
+import { softTag } from './soft.js';
 import { EvictionLog, isSamePosition, type StampPosition } from './stamps.js';
 
 /** Where a shared sequence of evictions stands, and what was evicted since a position that the asker knew. */
@@ -50,6 +51,12 @@ export class SharedLog {
   isCurrent(start: StampPosition, tags: readonly string[]): boolean {
     if (this.#log === undefined || !this.#log.isCurrent(start, tags)) return false;
     return this.#held.size === 0 || !tags.some((tag) => this.#held.has(tag));
+  }
+
+  /** As `EvictionLog.softenedAt`; what was not acknowledged yet counts as softly evicted now. */
+  softenedAt(start: StampPosition, tags: readonly string[]): number | undefined {
+    if (this.#held.size > 0 && tags.some((tag) => this.#held.has(softTag(tag)))) return this.#clock.now();
+    return this.#log?.softenedAt(start, tags);
   }
 
   /** Whether everything up to `position` is known. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from './clock.js';
+import { hardened, softTag } from './soft.js';
 
 /**
  * A place in the eviction sequence: `n` evictions had happened in `epoch`. A fill notes it before its handler
@@ -50,6 +51,8 @@ export class EvictionLog {
   readonly #stamps = new Map<string, { readonly n: number; readonly at: number }>();
   #floor: number;
   #position: StampPosition;
+  /** Whether anything was ever softly evicted: mostly nothing was, and nothing is looked for. */
+  #hasSoft = false;
 
   constructor({
     clock,
@@ -93,6 +96,20 @@ export class EvictionLog {
     return true;
   }
 
+  /**
+   * When, in milliseconds since the epoch, this process heard that something which `tags` name was softly evicted after
+   * `start`. Nothing where it was not.
+   */
+  softenedAt(start: StampPosition, tags: Iterable<string>): number | undefined {
+    if (!this.#hasSoft || start === this.#position) return undefined;
+    let first: number | undefined;
+    for (const tag of tags) {
+      const stamp = this.#stamps.get(softTag(tag));
+      if (stamp !== undefined && stamp.n > start.n) first = Math.min(first ?? stamp.at, stamp.at);
+    }
+    return first;
+  }
+
   /** Tells the log that an entry may live for `life` milliseconds, so that stamps are kept as long. */
   expectLife(life: number): void {
     if (life > this.#longestLife) this.#longestLife = life;
@@ -115,6 +132,7 @@ export class EvictionLog {
     for (const [tag, stamp] of stamps) {
       this.#stamps.delete(tag);
       this.#stamps.set(tag, { n: stamp, at });
+      this.#hasSoft ||= hardened(tag) !== undefined;
     }
     this.#sweep(at);
     return this.#position;

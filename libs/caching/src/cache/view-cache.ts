@@ -12,6 +12,7 @@ import { HIT_FOR_MISS_LIFE, HitForMiss } from './hit-for-miss.js';
 import { chain, isPromiseLike, type MaybePromise } from './maybe-promise.js';
 import { type FlightOutcome, SingleFlight } from './single-flight.js';
 import type { SkipReason } from './reasons.js';
+import { softTag } from './soft.js';
 import type { StampPosition } from './stamps.js';
 import type { VariantKeyOf } from './variants.js';
 
@@ -241,9 +242,12 @@ export class ViewCache {
   /**
    * Ends everything that carries one of `tags`, fills in flight included. Rejects with `CacheStoreError`, unless the
    * store does it again until it succeeds and that was asked for.
+   *
+   * @param soft makes it stale instead; a store that has no such thing ends it
    */
-  evict(tags: readonly string[]): MaybePromise<Eviction> {
+  evict(tags: readonly string[], soft = false): MaybePromise<Eviction> {
     const since = this.#events.active ? elapsed(this.#clock) : undefined;
+    const isSoft = soft && this.#store.softens === true;
     const tell = (position: StampPosition, acknowledged: boolean): Eviction => {
       if (since !== undefined)
         this.#events.emit({
@@ -251,12 +255,13 @@ export class ViewCache {
           at: this.#clock.now(),
           cause: 'tags',
           tags: tags.length,
+          soft: isSoft,
           acknowledged,
           evictMs: elapsed(this.#clock) - since,
         });
       return { position, acknowledged };
     };
-    const evicting = this.#guard.insist('evict', () => this.#store.evict(tags));
+    const evicting = this.#guard.insist('evict', () => this.#store.evict(isSoft ? tags.map(softTag) : tags));
     if (!isPromiseLike(evicting)) return tell(evicting, true);
     return evicting.then(
       (position) => tell(position, true),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Fill } from '../cache/fill.js';
+import { hardened } from '../cache/soft.js';
 import { RecentMap } from '../recent-map.js';
 import { flatText } from './flat-text.js';
 import { component, componentsOf } from './key-strategy.js';
@@ -122,6 +123,8 @@ export function readTag(tag: string): {
   readonly kind: (typeof KINDS)[keyof typeof KINDS] | 'all' | 'key';
   readonly name: string;
 } {
+  const hard = hardened(tag);
+  if (hard !== undefined) return readTag(hard);
   if (tag === ALL_VIEWS) return { kind: 'all', name: 'everything' };
   const kind = tag[1] === ':' ? KINDS[tag[0] as keyof typeof KINDS] : undefined;
   if (kind === undefined) return { kind: 'key', name: 'this key' };

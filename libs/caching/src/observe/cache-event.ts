@@ -168,6 +168,8 @@ export type EvictedEvent =
       readonly cause: 'tags';
       /** How many were named. */
       readonly tags: number;
+      /** What carries them is stale rather than gone. */
+      readonly soft: boolean;
       /** False: a shared store could not be told yet, and will be. */
       readonly acknowledged: boolean;
       /** Until the store acknowledged it or could not, in milliseconds. */

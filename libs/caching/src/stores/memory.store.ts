@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { CachingConfigError } from '../caching.errors.js';
 import { type Clock, elapsed, systemClock } from '../cache/clock.js';
-import { type Entry, type EntryLife, sizeOf, type StoredResponse } from '../cache/entry.js';
+import { type Entry, type EntryLife, sizeOf, softened, type StoredResponse } from '../cache/entry.js';
 import { EvictionLog, type StampPosition } from '../cache/stamps.js';
 import { VariantIndex } from '../cache/variants.js';
 import type { CacheStore } from './store.js';
@@ -38,7 +38,7 @@ class HeldEntry implements Held {
   readonly order: number;
   readonly storedAt: number;
   readonly expiresAt: number;
-  readonly freshness: EntryLife | undefined;
+  freshness: EntryLife | undefined;
   readonly handlerTime: number | undefined;
   readonly validator: string | undefined;
   readonly vary: readonly string[] | undefined;
@@ -64,8 +64,15 @@ class HeldEntry implements Held {
     const { position } = log;
     if (this.#checkedAt === position) return true;
     if (!log.isCurrent(this.start, this.tags)) return false;
+    this.soften(log);
     this.#checkedAt = position;
     return true;
+  }
+
+  /** It may have been softly evicted: then its time is over. */
+  soften(log: EvictionLog): void {
+    const at = log.softenedAt(this.start, this.tags);
+    if (at !== undefined) this.freshness = softened(this, at);
   }
 }
 
@@ -77,6 +84,7 @@ class HeldEntry implements Held {
  */
 export class MemoryStore implements CacheStore {
   readonly name = 'memory';
+  readonly softens = true;
   readonly largestBody: number;
   /**
    * Told of each entry that could have gone on to be served, had there been room for it.
@@ -154,7 +162,10 @@ export class MemoryStore implements CacheStore {
     this.#log.expectLife(entry.expiresAt - entry.storedAt);
     const present = this.#entries.peek(entry.key);
     if (present !== undefined && present.order > entry.order && present.isCurrent(this.#log)) return false;
-    this.#entries.set(entry.key, new HeldEntry(entry, this.#log.position));
+    const held = new HeldEntry(entry, this.#log.position);
+    // Its fill may have begun before a soft eviction.
+    held.soften(this.#log);
+    this.#entries.set(entry.key, held);
     // An entry above `maxBytes` is refused by the LRU without a word.
     if (!this.#entries.has(entry.key)) return false;
     this.#keys.add(entry.key);

@@ -81,6 +81,11 @@ export class SharedSequence {
     return this.#log.isCurrent(start, tags);
   }
 
+  /** When this process heard that something that `tags` name was softly evicted after `start`, if it was. */
+  softenedAt(start: StampPosition, tags: readonly string[]): number | undefined {
+    return this.#log.softenedAt(start, tags);
+  }
+
   /** Whether everything up to `position` is known. */
   covers(position: StampPosition): boolean {
     return this.#log.covers(position);

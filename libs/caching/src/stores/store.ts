@@ -31,6 +31,11 @@ export interface CacheStore {
   delete?(key: string): MaybePromise<void>;
   /** Evicts, atomically, all entries and fills in flight that carry one of `tags`. */
   evict(tags: readonly string[]): MaybePromise<StampPosition>;
+  /**
+   * Evicting `~tag` makes what carries `tag` stale: `lookup` gives it with a `freshness` that was over at that moment.
+   * Default: false, it is evicted instead.
+   */
+  readonly softens?: boolean;
   /** Whether nothing among `tags` was evicted after `start`, as far as this process knows. Never waits. */
   isCurrent(start: StampPosition, tags: Iterable<string>): boolean;
   /** Where the sequence stands, as far as this process knows. Never waits. */

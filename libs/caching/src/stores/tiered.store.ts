@@ -1,6 +1,6 @@
 import type { Clock } from '../cache/clock.js';
 import { decodeEntry, encodeEntry } from '../cache/entry-codec.js';
-import { type Entry, isEntry, isFresh } from '../cache/entry.js';
+import { type Entry, isEntry, isFresh, softened } from '../cache/entry.js';
 import type { StampPosition } from '../cache/stamps.js';
 import type { KeyDigest } from './digest.js';
 import type { MemoryStore } from './memory.store.js';
@@ -55,6 +55,7 @@ export interface TieredStoreOptions {
 export class TieredStore implements CacheStore {
   readonly name: string;
   readonly replaysEvictions = true;
+  readonly softens = true;
   readonly #options: TieredStoreOptions;
   readonly #local: MemoryStore;
   readonly #tier: SharedTier;
@@ -255,7 +256,12 @@ export class TieredStore implements CacheStore {
     if (!this.#shared.covers(entry.start)) await this.#shared.synchronize();
     if (!this.#shared.isCurrent(entry.start, entry.tags)) return this.position;
     this.#expectLife(entry);
-    const taken = { ...entry, start: this.position };
+    const at = this.#shared.softenedAt(entry.start, entry.tags);
+    const taken = {
+      ...entry,
+      ...(at !== undefined && { freshness: softened(entry, at) }),
+      start: this.position,
+    };
     this.#keep(taken);
     return { ...taken, tier: 'shared' };
   }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { type EntryLife, isFresh } from '../cache/entry.js';
+import { softTag } from '../cache/soft.js';
 import type { StampPosition } from '../cache/stamps.js';
 import { type OpenedStore, placeOf } from './opened-store.js';
 import type { Chapter } from './promises.js';
@@ -116,6 +118,44 @@ export const EVICTION_PROMISES: Chapter<OpenedStore> = {
     assert.deepEqual(placeOf(store.position), { epoch, n: n + 2 });
   },
 
+  'makes stale what is softly evicted, and ends nothing': async (opened) => {
+    const { store, clock } = opened;
+    if (store.softens !== true) return;
+    const now = clock.now();
+    const before = await opened.start();
+    await opened.put('a', { tags: ['t:1'], freshness: lifeFrom(now) });
+    await opened.put('b', { tags: ['t:2'], freshness: lifeFrom(now) });
+    clock.advance(1_000);
+    await store.evict([softTag('t:1'), softTag('t:3')]);
+    const softly = await opened.find('a');
+    assert.equal(isFresh(softly, clock.now()), false);
+    assert.deepEqual(softly.freshness, {
+      ...lifeFrom(now),
+      freshUntil: now + 1_000,
+      staleWhileRevalidateUntil: now + 11_000,
+      staleIfErrorUntil: now + 21_000,
+    });
+    assert.equal(isFresh(await opened.find('b'), clock.now()), true);
+    // What began before it is as old.
+    await opened.put('c', { start: before, tags: ['t:1'], freshness: lifeFrom(now + 1_000) });
+    assert.equal(isFresh(await opened.find('c'), clock.now()), false);
+    await opened.put('a', { tags: ['t:1'], freshness: lifeFrom(now + 1_000), order: 2 });
+    assert.equal(isFresh(await opened.find('a'), clock.now()), true);
+  },
+
+  'ends what is evicted, whether it was softly evicted before or is after': async (opened) => {
+    const { store } = opened;
+    await opened.put('a', { tags: ['t:1'] });
+    await store.evict([softTag('t:1')]);
+    await store.evict(['t:1']);
+    assert.equal(await opened.read('a'), undefined);
+    const before = await opened.start();
+    await store.evict(['t:1']);
+    await store.evict([softTag('t:1')]);
+    await opened.put('a', { start: before, tags: ['t:1'] });
+    assert.equal(await opened.read('a'), undefined);
+  },
+
   'gives where a fill may start to a look-up that finds nothing': async (opened) => {
     assert.deepEqual(await opened.start('a'), opened.store.position);
     const evicted = await opened.store.evict(['t:1']);
@@ -132,6 +172,18 @@ export const EVICTION_PROMISES: Chapter<OpenedStore> = {
     assert.equal(store.isCurrent(store.position, ['t:1']), true);
   },
 };
+
+/** Fresh for 40 s, to be served stale for 10 s and for 20 s after that. */
+function lifeFrom(now: number): EntryLife {
+  return {
+    freshUntil: now + 40_000,
+    ageAtStore: 0,
+    staleWhileRevalidateUntil: now + 50_000,
+    staleIfErrorUntil: now + 60_000,
+    alwaysRevalidate: false,
+    staleForbidden: false,
+  };
+}
 
 function readAll(opened: OpenedStore, ...keys: string[]): Promise<(string | undefined)[]> {
   return Promise.all(keys.map((key) => opened.read(key)));
