@@ -11,6 +11,8 @@ import { isPromiseLike, type MaybePromise } from './maybe-promise.js';
  */
 export class StoreGuard {
   readonly #deadlines: SharedTimer;
+  /** What was reported last: a store that fails at once gives the same cause again and again. */
+  #reported: CacheStoreError | undefined;
 
   constructor(
     private readonly clock: Clock,
@@ -83,10 +85,16 @@ export class StoreGuard {
   }
 
   #report(operation: string, cause: unknown): CacheStoreError {
-    const problem = cause instanceof Error ? `failed: ${cause.message}` : 'failed';
-    const error = new CacheStoreError(operation, problem, { cause });
+    const error = this.#errorOf(operation, cause);
     this.trouble?.failed(error);
     if (this.events.active) this.events.emit({ type: 'storeError', at: this.clock.now(), operation, error });
     return error;
+  }
+
+  #errorOf(operation: string, cause: unknown): CacheStoreError {
+    const last = this.#reported;
+    if (last?.operation === operation && last.cause === cause && cause !== undefined) return last;
+    const problem = cause instanceof Error ? `failed: ${cause.message}` : 'failed';
+    return (this.#reported = new CacheStoreError(operation, problem, { cause }));
   }
 }

@@ -48,6 +48,8 @@ export class NodeLink {
   #connection: NodeConnection | undefined;
   /** The same while the breaker is closed. */
   #usable: NodeConnection | undefined;
+  /** What commands fail with at once, by their names: making an error costs more than the rest of a miss. */
+  readonly #refusals = new Map<string, CacheStoreError>();
   #late = 0;
   #askedAgain = false;
   #isToldOpen = false;
@@ -98,10 +100,7 @@ export class NodeLink {
   send(command: RedisCommand, isAsked = false): Promise<RedisReply> {
     const connection = this.#usable;
     const operation = String(command[0]);
-    if (connection === undefined) {
-      const problem = this.#connection === undefined ? 'is not connected' : 'does not answer';
-      return Promise.reject(new CacheStoreError(operation, `failed: Redis ${problem}`));
-    }
+    if (connection === undefined) return Promise.reject(this.#refusal(operation));
     if (this.#flights.size >= MAX_IN_FLIGHT)
       return Promise.reject(new CacheStoreError(operation, `failed: ${MAX_IN_FLIGHT} commands wait already`));
     // What is wrong with it is wrong with the command that follows it.
@@ -123,7 +122,18 @@ export class NodeLink {
     this.#kept.replace();
   }
 
+  #refusal(operation: string): CacheStoreError {
+    let refusal = this.#refusals.get(operation);
+    if (refusal === undefined) {
+      const problem = this.#connection === undefined ? 'is not connected' : 'does not answer';
+      refusal = new CacheStoreError(operation, `failed: Redis ${problem}`);
+      this.#refusals.set(operation, refusal);
+    }
+    return refusal;
+  }
+
   async close(): Promise<void> {
+    this.#refusals.clear();
     this.#cancelReplace();
     this.#connection = undefined;
     this.#usable = undefined;
@@ -138,6 +148,7 @@ export class NodeLink {
   }
 
   #recover(): void {
+    this.#refusals.clear();
     this.#cancelReplace();
     this.#kept.keep();
     this.#late = 0;
@@ -147,6 +158,7 @@ export class NodeLink {
   }
 
   #leave(): void {
+    this.#refusals.clear();
     this.#cancelReplace();
     this.#connection = undefined;
     this.#usable = undefined;
@@ -166,6 +178,7 @@ export class NodeLink {
     if (this.#usable === undefined) return;
     const connection = this.#usable;
     this.#usable = undefined;
+    this.#refusals.clear();
     this.#tellBreaker('open');
     this.host.onTrouble();
     this.#probe(connection);
