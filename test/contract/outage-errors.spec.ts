@@ -44,7 +44,8 @@ describe('while a store is away', () => {
       isCurrent: () => true,
     };
     const { cache, events } = startEngine({ store });
-    const errors = () => events.flatMap((event) => (event.type === 'storeError' ? [event.error] : []));
+    const errors = () =>
+      events.flatMap((event) => (event.type === 'storeError' ? [event.error as Error] : []));
     for (cause of [new Error('away'), new Error('still away'), undefined]) {
       await cache.lookup('a');
       await cache.lookup('b');

@@ -11,7 +11,7 @@ import {
   type KeyStrategy,
   type NamedKeyStrategy,
 } from './key-strategy.js';
-import { RecentMap } from '../recent-map.js';
+import { RecentBudget, RecentMap } from '../recent-map.js';
 import { type RequestView, splitTarget } from './request-view.js';
 
 /** Keys longer than this are hashed. */
@@ -20,8 +20,14 @@ const MAX_KEY_LENGTH = 512;
 /** URLs per route whose part of the key is remembered: a hot URL is parsed and sorted once. */
 const MEMO_SIZE = 1_000;
 
-/** Longer URLs are not remembered: a thousand of them should not cost more than a megabyte or two. */
+/** Longer URLs are not remembered. */
 const MEMO_URL_LENGTH = 1_024;
+
+/** What a remembered URL takes beside its own text and its part of the key, about, in bytes. */
+const MEMO_OVERHEAD = 128;
+
+/** What all routes of an application remember together, in bytes: clients choose URLs, and there may be many routes. */
+export const MEMO_BYTES = 4 * 1024 * 1024;
 
 export interface KeyBuilderOptions {
   readonly namespace: string;
@@ -34,6 +40,8 @@ export interface KeyBuilderOptions {
   /** Whether responses belong to a principal. */
   readonly scoped: boolean;
   readonly strategies: readonly KeyStrategy[];
+  /** What its URLs are remembered within, together with those of other routes. Default: one of its own. */
+  readonly budget?: RecentBudget | undefined;
 }
 
 /** One part of a key. */
@@ -57,6 +65,7 @@ export class KeyBuilder {
   readonly #byHeader: readonly NamedKeyStrategy[];
   readonly #fixed: readonly KeyPart[];
   readonly #memo = new RecentMap<string>(MEMO_SIZE);
+  readonly #budget: RecentBudget;
   /** The part that was made last and is not remembered: most URLs that miss never come again. */
   #made: { readonly url: string; readonly part: string } | undefined;
 
@@ -68,7 +77,10 @@ export class KeyBuilder {
     method,
     scoped,
     strategies,
+    budget = new RecentBudget(MEMO_BYTES),
   }: KeyBuilderOptions) {
+    this.#budget = budget;
+    budget.add(this.#memo);
     this.#route = route;
     this.#namespace = namespace;
     this.#scoped = scoped;
@@ -151,7 +163,9 @@ export class KeyBuilder {
     const made = this.#made;
     if (made === undefined) return;
     this.#made = undefined;
-    if (made.url === url) this.#memo.set(url, made.part);
+    if (made.url !== url) return;
+    this.#budget.spend(MEMO_OVERHEAD + url.length + made.part.length);
+    this.#memo.set(url, made.part);
   }
 
   #makeUrlPart(request: RequestView, url: string, originalUrl: string): string {

@@ -4,6 +4,7 @@ import type { MaybePromise } from '../cache/maybe-promise.js';
 import { CachingConfigError } from '../caching.errors.js';
 import type { CacheScope, CacheStatuses, RequestCallback, ResolvedOptions } from '../caching.options.js';
 import type { CacheViewOptions } from '../decorators.js';
+import type { RecentBudget } from '../recent-map.js';
 import { duration } from '../resolve-options.js';
 import { listOf } from './header-diff.js';
 import { LearnedVary } from './learned-vary.js';
@@ -69,6 +70,8 @@ export interface OwnLimits {
   readonly version?: string | undefined;
   /** What the store has room for, in bytes. */
   readonly largestBody?: number | undefined;
+  /** What all routes remember of URLs together. */
+  readonly budget?: RecentBudget | undefined;
 }
 
 /** Works out a cached route's policy. */
@@ -76,7 +79,7 @@ export function compileView(
   site: RouteSite,
   merged: CacheViewOptions,
   module: ResolvedOptions,
-  { version = '', largestBody = Number.POSITIVE_INFINITY }: OwnLimits = {},
+  { version = '', largestBody = Number.POSITIVE_INFINITY, budget }: OwnLimits = {},
 ): Omit<ViewPolicy, 'uncovered'> {
   const { name: route, httpMethod, rawHandler } = site;
   const strategies = strategiesOf(merged);
@@ -131,6 +134,7 @@ export function compileView(
       method: httpMethod,
       scoped: typeof merged.scope === 'function',
       strategies,
+      budget,
     }),
     learned: new LearnedVary(module.namespace, { languages: merged.languages }),
     tags: tagsOf(route, merged.tags),

@@ -10,6 +10,7 @@ import {
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import type { ResolvedOptions } from '../caching.options.js';
+import { RecentBudget } from '../recent-map.js';
 import {
   CACHE_EVICT,
   CACHE_VIEW,
@@ -21,6 +22,7 @@ import { CachedPaths } from './cached-paths.js';
 import { isUnsafe } from './changed-paths.js';
 import { checkEvict, type EvictPolicy, templateParams } from './evict-policy.js';
 import { findUncovered } from './key-coverage.js';
+import { MEMO_BYTES } from './key-builder.js';
 import { possibleParams } from './path-params.js';
 import { compileView, type RouteSite, type ViewPolicy } from './route-policy.js';
 import { checkViewOptions, mergeViewOptions } from './view-options.js';
@@ -80,6 +82,7 @@ export class RouteTable {
   static build(sources: RouteSources): RouteTable {
     const table = new RouteTable();
     const names = new Map<string, number>();
+    const budget = new RecentBudget(MEMO_BYTES);
     for (const wrapper of sources.controllers) {
       const controller = wrapper.metatype as Type | null;
       if (!controller?.prototype || table.#routes.has(controller)) continue;
@@ -95,7 +98,7 @@ export class RouteTable {
           count === 1 ? controller.name : `${controller.name}#${count}`,
         );
         if (site === undefined) continue;
-        const policy = new RouteCompiler(sources, wrapper, site).compile();
+        const policy = new RouteCompiler(sources, wrapper, site, budget).compile();
         policies.set(controller.prototype[method], policy);
         if (policy.view !== undefined) table.cachedPaths.add(site);
         const { view } = policy;
@@ -140,6 +143,7 @@ class RouteCompiler {
     private readonly sources: RouteSources,
     private readonly wrapper: InstanceWrapper,
     private readonly site: RouteSite,
+    private readonly budget: RecentBudget,
   ) {
     this.#handler = site.controller.prototype[site.method] as object;
   }
@@ -184,6 +188,7 @@ class RouteCompiler {
     const view = compileView(site, merged, sources.options, {
       version: own?.version ?? inherited?.version,
       largestBody: sources.largestBody,
+      budget: this.budget,
     });
     if (view.clusterWide && sources.options.store?.lease === undefined) {
       sources.warn(
