@@ -38,9 +38,9 @@ describe('while a store is away', () => {
     const store: CacheStore = {
       name: 'away',
       position: { epoch: 'e', n: 0 },
-      lookup: () => Promise.reject(cause as Error),
+      lookup: () => Promise.reject(cause),
       set: () => false,
-      evict: () => Promise.reject(cause as Error),
+      evict: () => Promise.reject(cause),
       isCurrent: () => true,
     };
     const { cache, events } = startEngine({ store });
