@@ -68,16 +68,21 @@ const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/observe`,
     files: /\/observe\/[^/]+$/,
-    may: /^(observe\/.*|cache\/(reasons|clock|entry)|caching\.[\w.]+|duration|prom-client|@opentelemetry\/api|@nestjs\/.*|rxjs|node:.*)$/,
+    may: /^(observe\/.*|cache\/(reasons|clock|entry)|caching\.[\w.]+|duration|cache-health|prom-client|@opentelemetry\/api|@nestjs\/.*|rxjs|node:.*)$/,
     mayAsTypes: /^(cache\/entry|stores\/tier-observer)$/,
   },
   { folder: 'apps', may: /^(?!nestjs-caching\/|.*\blibs\/)/ },
 ];
 
 /** Who may import the files of `observe/` beside its events, and the door for users. */
-const COMPOSITION = ['caching.module', 'caching.runtime', 'index', 'open-telemetry', 'prometheus'].map(
-  (name) => `${LIBRARY}/${name}.ts`,
-);
+const COMPOSITION = [
+  'caching.module',
+  'caching.runtime',
+  'index',
+  'open-telemetry',
+  'prometheus',
+  'terminus',
+].map((name) => `${LIBRARY}/${name}.ts`);
 
 function target(file: string, { specifier }: ModuleReference): string {
   if (!specifier.startsWith('.')) return specifier;

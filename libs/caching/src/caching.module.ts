@@ -20,6 +20,7 @@ import {
   ModulesContainer,
 } from '@nestjs/core';
 import { type Clock, systemClock } from './cache/clock.js';
+import { CacheHealth } from './cache-health.js';
 import { CacheContext } from './cache-context.js';
 import { CacheEvictionService } from './cache-eviction.service.js';
 import { CacheInspector } from './cache-inspector.service.js';
@@ -238,6 +239,11 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
       useFactory: (runtime: CachingRuntime) => runtime.cacheValues,
     },
     {
+      provide: CacheHealth,
+      inject: [CachingRuntime],
+      useFactory: (runtime: CachingRuntime) => new CacheHealth(() => runtime.health()),
+    },
+    {
       provide: CacheEvents,
       inject: [CachingRuntime],
       useFactory: (runtime: CachingRuntime) => runtime.events,
@@ -247,6 +253,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
     CacheContext as never,
     CacheEvictionService,
     CacheEvents,
+    CacheHealth,
     CacheInspector,
     CacheValues,
     MemoizeHost,

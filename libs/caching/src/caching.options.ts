@@ -140,6 +140,11 @@ export interface CachingModuleOptions extends CachePolicyOptions {
   /** `Cache-Status` and `X-Cache` on responses of cached routes. Default `true`. */
   debugHeaders?: boolean;
   /**
+   * `Server-Timing` on responses of cached routes: what the cache did and took, what the handler took, or what a hit
+   * saved of that. Browsers show it; so can whoever measures your handlers. Default `false`.
+   */
+  serverTiming?: boolean;
+  /**
    * Where the cache's metrics go: `prometheus()` of `nestjs-caching/prometheus`, `openTelemetry()` of
    * `nestjs-caching/open-telemetry`, or both in a list. Default: nowhere, and nothing is counted.
    */
@@ -206,7 +211,7 @@ export const CACHE_OVERRIDES = Symbol('nestjs-caching.overrides');
 export interface ResolvedOptions extends Required<
   Pick<
     CachingModuleOptions,
-    'namespace' | 'enabled' | 'cacheAll' | 'credentialCookies' | 'autoEvict' | 'debugHeaders'
+    'namespace' | 'enabled' | 'cacheAll' | 'credentialCookies' | 'autoEvict' | 'debugHeaders' | 'serverTiming'
   >
 > {
   readonly policy: CachePolicyOptions;

@@ -2,7 +2,8 @@ import type { Server } from 'node:http';
 import { Logger, type Type } from '@nestjs/common';
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { Cache } from 'cache-manager';
-import type { Clock } from './cache/clock.js';
+import { type Clock, elapsed } from './cache/clock.js';
+import type { CacheHealthReport } from './cache-health.js';
 import { type EvictionSource, History } from './cache/history.js';
 import type { MaybePromise } from './cache/maybe-promise.js';
 import { StoreGuard } from './cache/guard.js';
@@ -22,6 +23,7 @@ import { ExpressPlatform } from './http/platform/express-platform.js';
 import { type FastifyInstance, FastifyPlatform } from './http/platform/fastify-platform.js';
 import { type HttpPlatform, type ReplyingAdapter, wrapAdapter } from './http/platform/platform.js';
 import { RouteTable } from './http/route-table.js';
+import { RouteWatch } from './http/route-watch.js';
 import { ShadowVerifier } from './http/verify/shadow-verifier.js';
 import { ViewServer } from './http/view-server.js';
 import { CacheMetrics } from './observe/cache-metrics.js';
@@ -85,7 +87,7 @@ export class CachingRuntime {
     readonly options: ResolvedOptions,
     readonly clock: Clock,
   ) {
-    this.events = new CacheEvents((error) => this.logger.error(error), clock);
+    this.events = new CacheEvents((error) => this.logger.error(error), clock, options.serverTiming);
     this.#trouble = new StoreTrouble(clock, this.logger);
     this.history = new History(clock);
     const { store, storeTimeout, coalesceTimeout, onStoreFailure } = options;
@@ -242,7 +244,11 @@ export class CachingRuntime {
             (policy, reason) => warnings.note(policy.route, reason),
             this.background,
             options.coalesceTimeout,
-            options.verify === 0 ? undefined : this.#verifier(options.verify),
+            new RouteWatch({
+              clock: this.clock,
+              warn: (message) => logger.warn(message),
+              next: options.verify === 0 ? undefined : this.#verifier(options.verify),
+            }),
           ),
       evictor: new CacheEvictor(
         (tags, by) => this.evict(tags, by),
@@ -282,6 +288,25 @@ export class CachingRuntime {
     const { cache, background, clock, events, logger } = this;
     const warn = (message: string): void => logger.warn(message);
     return new ShadowVerifier({ share, cache, background, clock, events, warn });
+  }
+
+  /** Whether the store answers; one that is in this process always does. */
+  async health(): Promise<CacheHealthReport> {
+    const { store, clock } = this;
+    const since = elapsed(clock);
+    const guard = new StoreGuard(clock, this.events, this.options.storeTimeout, this.#trouble);
+    const ask = async (): Promise<boolean> => {
+      await store.ping?.();
+      return true;
+    };
+    const reachable = await guard.tolerate('health', ask, () => false);
+    const memory = this.options.memory === false ? undefined : this.#local;
+    return {
+      store: store.name,
+      reachable,
+      latencyMs: elapsed(clock) - since,
+      ...(memory && { entries: memory.entries, bytes: memory.bytes }),
+    };
   }
 
   #watch(memory: MemoryStore): void {

@@ -1,3 +1,4 @@
+export { CacheHealth, type CacheHealthReport } from './cache-health.js';
 export { CacheContext } from './cache-context.js';
 export {
   CacheEvictionService,

@@ -48,6 +48,7 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
   coalesceTimeout: true,
   autoEvict: true,
   debugHeaders: true,
+  serverTiming: true,
   metrics: true,
   tracing: true,
   verify: true,
@@ -75,7 +76,7 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     throw new CachingConfigError('credentialCookies', credentialCookies, "'*' or a list of cookie names");
   }
   checkType('principal', principal, 'function', 'CachingModule');
-  for (const field of ['enabled', 'cacheAll', 'autoEvict', 'debugHeaders'] as const) {
+  for (const field of ['enabled', 'cacheAll', 'autoEvict', 'debugHeaders', 'serverTiming'] as const) {
     checkType(field, given[field], 'boolean', 'CachingModule');
   }
   if (store !== undefined && !isStore(store))
@@ -108,6 +109,7 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     cacheAll: given.cacheAll ?? false,
     autoEvict: given.autoEvict ?? true,
     debugHeaders: given.debugHeaders ?? true,
+    serverTiming: given.serverTiming ?? false,
     metrics: exporters(given.metrics),
     tracing: tracerOf(given.tracing),
     verify: share('verify', given.verify ?? 0),

@@ -43,16 +43,21 @@ const REPLAYED = of(Object.freeze({}));
 export const SENT = of(undefined);
 const NO_FIELDS: VerdictFields = [];
 
-/** Is told of each hit that is as fresh as it was. */
-export interface HitObserver {
+/** Is told of what is done for requests, whether anybody listens to events or not: it has to be quick. */
+export interface RequestObserver {
+  /** A fresh entry answers. */
   onHit(policy: ViewPolicy, exchange: Exchange, entry: Entry): void;
+  /** An entry that is not fresh any more answers. */
+  onStale(policy: ViewPolicy, entry: Entry): void;
+  /** A handler runs for a request that missed. */
+  onFill(policy: ViewPolicy): void;
 }
 
 /** Answers requests with responses that were made for others. */
 export class Delivery {
   constructor(
     private readonly clock: Clock,
-    private readonly observer?: HitObserver,
+    private readonly observer: RequestObserver,
   ) {}
 
   /**
@@ -68,7 +73,7 @@ export class Delivery {
       if (stale === undefined) exchange.trace.hit(entry, now);
       else exchange.trace.stale(entry, now, stale);
     }
-    if (stale === undefined) this.observer?.onHit(policy, exchange, entry);
+    if (stale === undefined) this.observer.onHit(policy, exchange, entry);
     const fields = hitFields(entry, now, policy.debugHeaders);
     const added = this.#withControl(policy, exchange, entry, now, fields);
     return deliver(policy, exchange, this.#selected(request, entry.response, generatedAt(entry)), added);
@@ -96,6 +101,7 @@ export class Delivery {
   ): Substitute {
     const now = this.clock.now();
     exchange.trace?.stale(entry, now, reason);
+    this.observer.onStale(policy, entry);
     const fields = staleFields(entry, now, policy.debugHeaders, { reason, fwd });
     return {
       stored: this.#selected(exchange.request, entry.response, generatedAt(entry)),
@@ -166,17 +172,29 @@ export class Delivery {
 /** Answers with a response that is there, in place of the handler. */
 export function deliver(
   policy: Pick<ViewPolicy, 'rawHandler'>,
-  { platform, request, response }: Exchange,
+  { platform, request, response, trace }: Exchange,
   stored: StoredResponse,
   fields: VerdictFields,
 ): Observable<unknown> {
+  const added = trace === undefined ? fields : timed(trace, platform, response, fields);
   if (!policy.rawHandler) {
-    armReplay(request.raw, response, stored, fields);
+    armReplay(request.raw, response, stored, added);
     return REPLAYED;
   }
   // Nest leaves the reply of a handler with `@Res()` to the handler.
-  platform.send(request.raw, response, stored, fields);
+  platform.send(request.raw, response, stored, added);
   return SENT;
+}
+
+/** With `Server-Timing`, where that is wanted: beside what middleware has said, in place of what a handler once did. */
+export function timed(
+  trace: RequestTrace,
+  platform: HttpPlatform,
+  response: FrameworkResponse,
+  fields: VerdictFields,
+): VerdictFields {
+  if (!trace.isTimed) return fields;
+  return [...fields, 'Server-Timing', trace.serverTiming(platform.field(response, 'server-timing'))];
 }
 
 /** The debug fields of a verdict, where the route tells it. */

@@ -123,7 +123,9 @@ export class ViewRecording {
 
   /** Whether fields are added to the response that depend on the verdict. */
   get tells(): boolean {
-    return !this.#isReplaced && (this.policy.debugHeaders || this.policy.downstream !== undefined);
+    if (this.#isReplaced) return false;
+    const { debugHeaders, downstream } = this.policy;
+    return debugHeaders || downstream !== undefined || this.fill.trace?.isTimed === true;
   }
 
   /** The whole body, once it is complete. */
@@ -271,12 +273,16 @@ export class ViewRecording {
   /** Fields that tell what happened; before `close`, only what the head alone decides. */
   fields(): VerdictFields {
     const { store = false } = this.#verdict ?? {};
-    return this.#fields.of(
+    const told = this.#fields.of(
       this.#verdict,
       this.closed || !store,
       this.#judgedAt(),
       (name) => this.#head?.headers[name],
     );
+    const { trace } = this.fill;
+    if (trace?.isTimed !== true) return told;
+    const present = this.#head?.headers['server-timing'];
+    return [...told, 'Server-Timing', trace.serverTiming(present, this.fill.handlerTime)];
   }
 
   #judgedAt(): number {

@@ -12,7 +12,7 @@ import { dispatchOf } from './background/dispatch.js';
 import { DispatchedServing } from './background/dispatched-serving.js';
 import type { Redispatcher } from './background/redispatch.js';
 import type { Forwarded } from './cache-headers.js';
-import { Delivery, type Exchange, fieldsOf, type HitObserver, SENT } from './delivery.js';
+import { Delivery, type Exchange, fieldsOf, type RequestObserver, SENT, timed } from './delivery.js';
 import { askUser } from './key-builder.js';
 import type { KeyBypass } from './key-strategy.js';
 import type { ViewPolicy } from './route-policy.js';
@@ -60,7 +60,7 @@ export class ViewServer {
     private readonly onBypass: (policy: ViewPolicy, reason: KeyBypass['bypass']) => void,
     private readonly background: Redispatcher,
     deadline: number,
-    observer?: HitObserver,
+    private readonly observer: RequestObserver,
   ) {
     this.#wishes = new RequestWishes(clock);
     this.#delivery = new Delivery(clock, observer);
@@ -100,7 +100,9 @@ export class ViewServer {
   #bypass(policy: ViewPolicy, exchange: Exchange, { bypass: reason }: KeyBypass): Observable<unknown> {
     exchange.trace?.bypassed(reason);
     this.onBypass(policy, reason);
-    exchange.platform.setFields(exchange.response, fieldsOf(policy, { kind: 'bypass', reason }));
+    const { platform, response, trace } = exchange;
+    const fields = fieldsOf(policy, { kind: 'bypass', reason });
+    platform.setFields(response, trace === undefined ? fields : timed(trace, platform, response, fields));
     return exchange.handle();
   }
 
@@ -349,7 +351,10 @@ export class ViewServer {
     const rescue = stale && this.#stale.rescue({ policy, exchange, view, stale }, fill);
     return renewOr(policy, exchange, fill, stored, {
       renewed: (entry) => this.#delivery.revalidated(policy, exchange, entry),
-      otherwise: () => runHandler(policy, exchange, fill, fwd, rescue),
+      otherwise: () => {
+        if (fwd !== 'request') this.observer.onFill(policy);
+        return runHandler(policy, exchange, fill, fwd, rescue);
+      },
     });
   }
 }

@@ -7,7 +7,9 @@ const OTHER_ROUTES = 'other';
 
 /** What stores are asked for; an application's own may tell of more. */
 const OPERATIONS: ReadonlySet<string> = new Set(
-  'lookup set evict lease release get delete has sync connect subscribe connection load close'.split(' '),
+  'lookup set evict lease release get delete has sync connect subscribe connection load close health'.split(
+    ' ',
+  ),
 );
 const OTHER_OPERATION = 'other';
 

@@ -28,12 +28,13 @@ export class CacheEvents {
   #tracer: CacheTracer | undefined;
 
   /** @internal */
-  constructor(onListenerError: (error: unknown) => void, clock: Clock) {
+  constructor(onListenerError: (error: unknown) => void, clock: Clock, isTimed = false) {
     this.#onListenerError = onListenerError;
     this.#host = {
       clock,
       emit: (event) => this.emit(event),
       startFill: (route) => this.#startFill(route),
+      isTimed,
     };
   }
 
@@ -56,12 +57,14 @@ export class CacheEvents {
   }
 
   /**
-   * What tells of one request, where anybody listens.
+   * What tells of one request, where anybody listens or responses have `Server-Timing`.
    *
    * @internal
    */
   begin(route: string): RequestTrace | undefined {
-    return this.active ? new RequestTrace(this.#host, route, ++this.#requests) : undefined;
+    return this.active || this.#host.isTimed
+      ? new RequestTrace(this.#host, route, ++this.#requests)
+      : undefined;
   }
 
   /**

@@ -13,6 +13,7 @@ import type {
   StaleReason,
   VerifiedEvent,
 } from './cache-event.js';
+import { serverTiming, type Timing } from './server-timing.js';
 import type { FillSpan } from './tracing.js';
 
 /** Whoever has a key, or guesses one, can't tell what its digest is. */
@@ -30,6 +31,8 @@ export interface TraceHost {
   readonly clock: Clock;
   emit(event: CacheEvent): void;
   startFill(route: string): FillSpan | undefined;
+  /** Whether responses have `Server-Timing`. */
+  readonly isTimed: boolean;
 }
 
 /**
@@ -42,6 +45,9 @@ export class RequestTrace implements RequestRef {
   #key: string | undefined;
   #digest: string | undefined;
   #fill: FillSpan | undefined;
+  /** What is told in `Server-Timing`. */
+  #what = 'none';
+  #savedMs: number | undefined;
 
   constructor(
     host: TraceHost,
@@ -66,6 +72,25 @@ export class RequestTrace implements RequestRef {
   /** For explanations to somebody who may know. Not a property: whoever has an event must not have the key. */
   static keyOf(trace: RequestTrace): string | undefined {
     return trace.#key;
+  }
+
+  get isTimed(): boolean {
+    return this.#host.isTimed;
+  }
+
+  /**
+   * The value of `Server-Timing`: what the cache did and took so far, and the handler's time beside it.
+   *
+   * @param present what others have said
+   * @param handlerTime of the handler that has run for this request, in microseconds
+   */
+  serverTiming(present: unknown, handlerTime?: number): string {
+    const handlerMs = milliseconds(handlerTime);
+    const own = Math.max(0, this.#duration() - (handlerMs ?? 0));
+    const timings: Timing[] = [{ name: 'cache', durationMs: own, description: this.#what }];
+    if (handlerMs !== undefined) timings.push({ name: 'handler', durationMs: handlerMs });
+    if (this.#savedMs !== undefined) timings.push({ name: 'saved', durationMs: this.#savedMs });
+    return serverTiming(present, timings);
   }
 
   identify(key: string): void {
@@ -94,6 +119,8 @@ export class RequestTrace implements RequestRef {
   }
 
   hit(entry: Entry, now: number): void {
+    this.#what = 'hit';
+    this.#savedMs = milliseconds(entry.handlerTime);
     this.#host.emit({
       type: 'hit',
       at: now,
@@ -109,6 +136,8 @@ export class RequestTrace implements RequestRef {
   }
 
   stale(entry: Entry, now: number, reason: StaleReason): void {
+    this.#what = 'stale';
+    this.#savedMs = milliseconds(entry.handlerTime);
     this.#host.emit({
       type: 'stale',
       at: now,
@@ -125,12 +154,15 @@ export class RequestTrace implements RequestRef {
   }
 
   miss(reason: MissEvent['reason']): void {
+    this.#what = 'miss';
     this.#host.emit({ type: 'miss', ...this.#common(), reason });
   }
 
   /** @param handlerTime of the request that ran the handler, in microseconds */
   coalesced(response: StoredResponse, handlerTime: number | undefined): void {
     const { status } = response;
+    this.#what = 'coalesced';
+    this.#savedMs = milliseconds(handlerTime);
     this.#host.emit({
       type: 'coalesced',
       ...this.#common(),
@@ -159,10 +191,13 @@ export class RequestTrace implements RequestRef {
   }
 
   bypassed(reason: BypassReason): void {
+    this.#what = 'bypass';
     this.#host.emit({ type: 'bypassed', ...this.#common(), reason });
   }
 
   refresh(reason: RefreshReason, outcome: RefreshOutcome): void {
+    // Of a client's request; those in the background answer nobody.
+    if (reason === 'callback' || reason === 'request') this.#what = 'refresh';
     this.#host.emit({ type: 'refresh', ...this.#common(), reason, outcome });
   }
 

@@ -60,6 +60,8 @@ export interface CacheStore {
   lease?(key: string, token: string, life: number): MaybePromise<Lease>;
   /** Gives it back, or says for `uncacheableFor` milliseconds that the response of `key` can't be shared. */
   release?(key: string, token: string, uncacheableFor?: number): MaybePromise<void>;
+  /** Resolves when the store has answered. Default: it always does. */
+  ping?(): MaybePromise<void>;
   /** Called once, when the application shuts down. */
   close?(): MaybePromise<void>;
 }

@@ -225,6 +225,10 @@ export class TieredStore implements CacheStore {
     await this.#tier.release?.(key, token, uncacheableFor);
   }
 
+  async ping(): Promise<void> {
+    await this.#tier.position();
+  }
+
   async close(): Promise<void> {
     const isOpen = this.#isBegun;
     this.#isBegun = true;

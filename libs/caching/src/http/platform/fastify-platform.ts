@@ -281,10 +281,11 @@ function putReplyHead(reply: Reply, stored: StoredResponse, fields: VerdictField
 function watchHead(raw: ServerResponse, recording: ViewRecording): void {
   const { writeHead } = raw;
   const lateField = (name: string): HeaderBag[string] => raw.getHeader(name);
-  const tell = (): void => {
+  const tell = (): VerdictFields => {
     const fields = recording.fields();
     for (let at = 0; at < fields.length; at += 2)
       raw.setHeader((fields[at] as string).toLowerCase(), fields[at + 1] as string);
+    return fields;
   };
   // Express middleware on Fastify adds its cookie inside `writeHead`.
   if (recording.tells) {
@@ -297,7 +298,7 @@ function watchHead(raw: ServerResponse, recording: ViewRecording): void {
       if (!recording.opened) recording.open(readHead(raw, parseWriteHead(args), 'raw'));
       recording.noteLate((name) => givenField(args, name) ?? raw.getHeader(name));
     }
-    if (recording.tells) tell();
+    if (recording.tells && tell().includes('Server-Timing')) dropGivenTiming(args);
     weakenGivenTag(args);
     writeHead.apply(raw, args as never);
     if (recording.closed && !recording.ended) {
@@ -373,6 +374,12 @@ function weakenGivenTag([, given]: WriteHeadParameters): void {
   const fields = given as Record<string, HeaderBag[string]>;
   if (typeof fields.etag === 'string' && fields['content-encoding'] !== undefined)
     fields.etag = weakened(fields.etag);
+}
+
+/** What the handler says of its times is part of the field that was set, over which what is given would win. */
+function dropGivenTiming([, given]: WriteHeadParameters): void {
+  if (typeof given !== 'object' || given === null) return;
+  delete (given as Record<string, unknown>)['server-timing'];
 }
 
 function sendRaw(reply: Reply, stored: StoredResponse, fields: VerdictFields): void {

@@ -5,7 +5,7 @@ import type { CacheEvents } from '../../observe/events.js';
 import type { DispatchOutcome } from '../background/dispatch.js';
 import type { Redispatcher } from '../background/redispatch.js';
 import { copyRequest } from '../background/request-copy.js';
-import type { Exchange, HitObserver } from '../delivery.js';
+import type { Exchange, RequestObserver } from '../delivery.js';
 import { listOf } from '../header-diff.js';
 import type { ViewPolicy } from '../route-policy.js';
 import { storedField } from '../selected-answer.js';
@@ -39,7 +39,7 @@ export interface ShadowVerifierHost {
  * Runs the handler for a share of the hits, off the client's path, and compares what it says with what was served:
  * where they differ though nothing was evicted, an eviction was forgotten, or the key lacks something.
  */
-export class ShadowVerifier implements HitObserver {
+export class ShadowVerifier implements Pick<RequestObserver, 'onHit'> {
   readonly #host: ShadowVerifierHost;
   readonly #random: () => number;
   #running = 0;
