@@ -7,12 +7,27 @@ import { acceptHost, HOST, hostOf, MemoizeHost } from './memoize-host.js';
 import { checkMemoizeOptions, type MemoizeOptions } from './memoize-options.js';
 import { onlyMemoizer, settled } from './memoizer.js';
 
+/** Callbacks that are given the result before the arguments. */
+type ResultCallback = 'ttl' | 'resultTags' | 'filter';
+
+/** Which callbacks don't take what a method takes and returns. */
+type Misfits<O, P extends readonly unknown[], T> = {
+  [K in keyof O]-?: O[K] extends (...args: never[]) => unknown
+    ? O[K] extends Expected<K, P, T>
+      ? never
+      : K
+    : never;
+}[keyof O];
+
+type Expected<K, P extends readonly unknown[], T> = K extends ResultCallback
+  ? (result: T, ...args: P) => unknown
+  : (...args: P) => unknown;
+
 /** On a method, static or not, that returns a promise and takes the arguments that the options' callbacks take. */
-export type MemoizeDecorator<A extends readonly unknown[], R> = <
-  P extends readonly [...A, ...unknown[]],
-  T extends R,
->(
-  target: object,
+export type MemoizeDecorator<O> = <P extends readonly unknown[], T>(
+  target: [Misfits<O, P, T>] extends [never]
+    ? object
+    : `${Misfits<O, P, T> & string} does not take what the method takes`,
   name: string | symbol,
   descriptor: TypedPropertyDescriptor<(...args: P) => Promise<T>>,
 ) => void;
@@ -36,10 +51,11 @@ export type MemoizeDecorator<A extends readonly unknown[], R> = <
  * @Memoize({ ttl: '1h', tags: (id: string) => [`author:${id}`], filter: (author: Author | null) => author !== null })
  * async author(id: string): Promise<Author | null> {}
  */
-export function Memoize<A extends readonly unknown[] = readonly unknown[], R = unknown>(
-  options: Duration | MemoizeOptions<A, R> = {},
-): MemoizeDecorator<A, R> {
-  return (target, name, descriptor) => {
+export function Memoize<const O extends MemoizeOptions<never[], never>>(
+  options: Duration | O = {} as O,
+): MemoizeDecorator<O> {
+  return (given, name, descriptor) => {
+    const target = given as object;
     const isStatic = typeof target === 'function';
     const owner: object = isStatic ? target : target.constructor;
     const label = `${(owner as { name: string }).name}.${String(name)}`;
@@ -59,7 +75,7 @@ export function Memoize<A extends readonly unknown[] = readonly unknown[], R = u
         label,
         run: run as MemoizeDefinition['run'],
       },
-      options as Duration | MemoizeOptions,
+      options as unknown as Duration | MemoizeOptions,
     );
     const wrapper = function (this: unknown, ...args: unknown[]): Promise<unknown> {
       const memoizer = isStatic ? onlyMemoizer() : hostOf(this)?.memoizer;
@@ -88,10 +104,10 @@ export type MemoizedFunction<A extends readonly unknown[] = readonly never[], R 
  * @example
  * export const rates = memoize(async (currency: string) => fetchRates(currency), { name: 'rates', ttl: '1m' });
  */
-export function memoize<A extends readonly unknown[], R>(
-  fn: (...args: A) => R,
-  options: Duration | MemoizeOptions<A, Awaited<R>> = {},
-): MemoizedFunction<A, Awaited<R>> {
+export function memoize<F extends (...args: never[]) => unknown>(
+  fn: F,
+  options: Duration | MemoizeOptions<Parameters<F>, Awaited<ReturnType<F>>> = {},
+): MemoizedFunction<Parameters<F>, Awaited<ReturnType<F>>> {
   if (typeof fn !== 'function') throw new CachingConfigError('fn', fn, 'a function', 'memoize()');
   const given = typeof options === 'object' && options !== null ? options.name : undefined;
   const method = given ?? fn.name;
@@ -101,7 +117,7 @@ export function memoize<A extends readonly unknown[], R>(
     throw new CachingConfigError('name', method, 'a name that no other memoized function has', 'memoize()');
   const definition = makeDefinition(
     { kind: 'function', owner: fn, method, label: method, run: fn as unknown as MemoizeDefinition['run'] },
-    options as Duration | MemoizeOptions,
+    options as unknown as Duration | MemoizeOptions,
   );
   names.add(method);
   const wrapper = function (this: unknown, ...args: unknown[]): Promise<unknown> {
@@ -112,7 +128,7 @@ export function memoize<A extends readonly unknown[], R>(
   };
   disguise(wrapper, fn);
   define(wrapper, fn, definition);
-  return wrapper as unknown as MemoizedFunction<A, Awaited<R>>;
+  return wrapper as unknown as MemoizedFunction<Parameters<F>, Awaited<ReturnType<F>>>;
 }
 
 const names = new Set<string>();
