@@ -47,7 +47,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: `${LIBRARY}/http`,
-    may: /^(http\/.*|cache\/(clock|entry|maybe-promise|soft)|observe\/events|[\w.-]+|@nestjs\/.*|node:.*)$/,
+    may: /^(http\/.*|cache\/(bypass|clock|entry|maybe-promise|soft)|observe\/events|[\w.-]+|@nestjs\/.*|node:.*)$/,
     mayAsTypes: /^(cache\/.*|observe\/(request-trace|cache-event|tracing))$/,
   },
   {

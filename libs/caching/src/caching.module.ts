@@ -24,6 +24,7 @@ import { CacheHealth } from './cache-health.js';
 import { CacheContext } from './cache-context.js';
 import { CacheEvictionService } from './cache-eviction.service.js';
 import { CacheInspector } from './cache-inspector.service.js';
+import { CacheRoutes } from './cache-routes.service.js';
 import { CachingConfigError } from './caching.errors.js';
 import {
   CACHE_CLOCK,
@@ -221,6 +222,15 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
         }),
     },
     {
+      provide: CacheRoutes,
+      inject: [CachingRuntime],
+      useFactory: (runtime: CachingRuntime) =>
+        new CacheRoutes({
+          routes: () => runtime.routes,
+          background: runtime.options.enabled ? runtime.background : undefined,
+        }),
+    },
+    {
       provide: CacheInspector,
       inject: [CachingRuntime],
       useFactory: (runtime: CachingRuntime) =>
@@ -255,6 +265,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
     CacheEvents,
     CacheHealth,
     CacheInspector,
+    CacheRoutes,
     CacheValues,
     MemoizeHost,
   ],

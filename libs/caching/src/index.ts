@@ -15,6 +15,8 @@ export {
   UnconfirmedEvictionError,
   type CachingErrorCode,
 } from './caching.errors.js';
+export { CacheRoutes, type CachedRoute } from './cache-routes.service.js';
+export type { WarmOptions, WarmProgress, WarmReport, WarmRequest } from './http/background/warming.js';
 export { CachingModule } from './caching.module.js';
 export type {
   CachePolicyOptions,

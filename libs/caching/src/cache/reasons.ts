@@ -10,6 +10,8 @@ export type BypassReason =
   | 'uncovered-inputs'
   /** The `unless` callback said so. */
   | 'unless'
+  /** It runs in a block of code that bypasses the cache: `CacheRoutes.bypass()`. */
+  | 'code'
   /** The request carries credentials and the route has no `scope`. */
   | 'credentials'
   /** The request carries credentials and the route's `scope` names no principal for it. */

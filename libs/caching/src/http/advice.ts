@@ -20,6 +20,9 @@ export const BYPASS_ADVICE: Readonly<Record<BypassReason, Advice>> = {
     because: 'The handler reads something that the key does not cover.',
     change: "Add the line that the warning at start names, or inputs: 'reviewed', to its @CacheView.",
   },
+  code: {
+    because: 'It runs in a block of code that CacheRoutes.bypass() was given.',
+  },
   unless: {
     because: 'The unless callback of the route returned true.',
     change: 'Look at unless in the policy below, or send another request.',

@@ -27,7 +27,9 @@ import type { RecordingPolicy } from './view-recording.js';
 /** Everything that a cached route's requests need, worked out once at bootstrap. */
 export interface ViewPolicy extends RecordingPolicy {
   readonly method: string;
-  readonly ttl: number;
+  /** Milliseconds; `CacheRoutes` may change it. */
+  ttl: number;
+  readonly statuses: Map<number, number>;
   readonly key: KeyBuilder;
   /** What `Vary` has said beside it. */
   readonly learned: LearnedVary;

@@ -78,6 +78,11 @@ export class RouteTable {
     return this.find(controller, (controller.prototype as Record<string, unknown>)[method]);
   }
 
+  /** A route's time to live was changed: stamps are kept for as long. */
+  expectLife(view: ViewPolicy): void {
+    this.#longestLife = Math.max(this.#longestLife, lifeOf(view));
+  }
+
   /** @throws CachingConfigError where a decorator can't work */
   static build(sources: RouteSources): RouteTable {
     const table = new RouteTable();
@@ -102,7 +107,7 @@ export class RouteTable {
         policies.set(controller.prototype[method], policy);
         if (policy.view !== undefined) table.cachedPaths.add(site);
         const { view } = policy;
-        if (view !== undefined) table.#longestLife = Math.max(table.#longestLife, lifeOf(view));
+        if (view !== undefined) table.expectLife(view);
         table.#largestEntry = Math.max(table.#largestEntry, policy.view?.maxEntryBytes ?? 0);
       }
     }

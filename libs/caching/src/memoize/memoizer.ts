@@ -1,3 +1,4 @@
+import { isBypassing } from '../cache/bypass.js';
 import type { Clock } from '../cache/clock.js';
 import { type Entry, isEntry } from '../cache/entry.js';
 import { isPromiseLike } from '../cache/maybe-promise.js';
@@ -95,13 +96,17 @@ export class Memoizer {
           ? (last.plan as MemoPlan)
           : this.#find(definition, on);
       // The way of most hits: nothing is made for them but what they are given.
-      const known = plan?.knownKey(args);
+      const known = isBypassing() ? undefined : plan?.knownKey(args);
       if (plan !== undefined && known !== undefined) {
         const found = this.parts.cache.lookup(known);
         if (!isPromiseLike(found) && isEntry(found)) return Promise.resolve(this.#hit(plan, found));
       }
       const run = (): unknown => definition.run.apply(self, args as unknown[]);
       if (plan === undefined) return settled(run);
+      if (isBypassing()) {
+        this.parts.events.begin(plan.route)?.bypassed('code');
+        return settled(run);
+      }
       const { unless } = definition.options;
       if (unless !== undefined && plan.decide('unless', () => unless(...args))) {
         this.parts.events.begin(plan.route)?.bypassed('unless');

@@ -27,6 +27,8 @@ export interface DispatchOptions {
   readonly purpose: DispatchPurpose;
   /** The key that the request must turn out to have; else no handler runs. Default: any. */
   readonly key?: string | undefined;
+  /** The route that the request must come to. Default: any. */
+  readonly route?: string | undefined;
   /** A fresh entry is renewed as well. Default false. */
   readonly evenFresh?: boolean;
 }
@@ -36,6 +38,8 @@ export type DropReason =
   | BypassReason
   /** Its key is another one than that of the request that it repeats, so its response would be somebody else's. */
   | 'key'
+  /** It came to another route. */
+  | 'route'
   /** It never came to a cached handler: no such route, or a guard or middleware answered, as 401 and 403 tell. */
   | 'unreached'
   | 'deadline'

@@ -42,6 +42,8 @@ export class DispatchedServing {
     const { request } = exchange;
     // What is told of the hit that it verifies is told there.
     if (dispatch.purpose === 'verify') exchange.trace = undefined;
+    if (dispatch.route !== undefined && dispatch.route !== policy.route)
+      return this.#drop(dispatch, policy, exchange, 'route');
     return chain(admit(policy, request, this.credentials), (admitted) => {
       if ('bypass' in admitted) return this.#drop(dispatch, policy, exchange, admitted.bypass);
       return chain(policy.key.build(request, admitted.principal), (built) => {
