@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ChaosStore } from '../../libs/caching/src/testing.js';
 import type { Fill } from '../../libs/caching/src/cache/fill.js';
 import { response, startEngine } from '../support/engine.js';
+import { RENEWED_LEASE } from '../../libs/caching/src/cache/fill-lease.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { Gate, turns } from '../support/gate.js';
 
@@ -109,6 +110,67 @@ describe('a lease', () => {
     await claiming;
     await turns();
     expect(leases.size).toBe(0);
+  });
+});
+
+describe('a lease that its holder can renew', () => {
+  const COALESCE_TIMEOUT = 30_000;
+
+  const startRenewing = () => {
+    const clock = new FakeClock();
+    /** How long it was asked for at first, and with each renewal. */
+    const lives: number[] = [];
+    const store: CacheStore = Object.assign(memory({ clock }), {
+      lease(_key: string, _token: string, life: number) {
+        lives.push(life);
+        return 'ours' as const;
+      },
+      renew(_key: string, _token: string, life: number) {
+        lives.push(life);
+      },
+    });
+    const { cache } = startEngine({ store, coalesceTimeout: COALESCE_TIMEOUT }, clock);
+    const ticket = cache.join({ route: 'r', key: 'k' }, cache.lookup('k') as never, []);
+    if (ticket.role !== 'fill') throw new Error('expected a fill');
+    const pass = (milliseconds: number): void => {
+      for (let at = 0; at < milliseconds; at += 500) clock.advance(500);
+    };
+    return { cache, fill: ticket.fill, lives, pass };
+  };
+
+  it('is a short one, so that nobody waits for long where the holder is lost', async () => {
+    const { cache, fill, lives, pass } = startRenewing();
+    await cache.claim(fill);
+    expect(lives).toEqual([RENEWED_LEASE]);
+    pass(RENEWED_LEASE);
+    expect(lives.length).toBeGreaterThan(2);
+    expect(new Set(lives)).toEqual(new Set([RENEWED_LEASE]));
+  });
+
+  it.each(['share', 'abort', 'reject', 'store'] as const)(
+    'is not renewed after its fill: %s',
+    async (end) => {
+      const { cache, fill, lives, pass } = startRenewing();
+      await cache.claim(fill);
+      pass(RENEWED_LEASE);
+      if (end === 'store') fill.store(response('x'), 1_000);
+      else if (end === 'share') fill.share(response('x'));
+      else fill[end]();
+      await turns();
+      const before = lives.length;
+      pass(COALESCE_TIMEOUT);
+      expect(lives).toHaveLength(before);
+    },
+  );
+
+  it('ends at coalesceTimeout where its handler never does', async () => {
+    const { cache, fill, lives, pass } = startRenewing();
+    await cache.claim(fill);
+    pass(2 * COALESCE_TIMEOUT);
+    expect(lives.at(-1)).toBeLessThan(RENEWED_LEASE);
+    const before = lives.length;
+    pass(COALESCE_TIMEOUT);
+    expect(lives).toHaveLength(before);
   });
 });
 

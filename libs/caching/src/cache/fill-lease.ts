@@ -25,7 +25,7 @@ export interface FillLeaseOptions {
   readonly store: CacheStore;
   readonly guard: StoreGuard;
   readonly clock: Clock;
-  /** How long a lease lasts, and how long others wait for its holder, in milliseconds. */
+  /** How long a fill may keep its lease, and how long others wait for its holder, in milliseconds. */
   readonly timeout: number;
   readonly lookup: (key: string, spent: number) => MaybePromise<Found>;
   /** Where giving a lease back goes on. */
@@ -33,6 +33,12 @@ export interface FillLeaseOptions {
   /** Default `Math.random`. */
   readonly random?: () => number;
 }
+
+/** How long a lease lasts that its holder renews: others wait no longer for one that is lost. Milliseconds. */
+export const RENEWED_LEASE = 5_000;
+
+/** How often it is renewed in that time: one that is late or lost ends no lease. */
+const RENEWALS = 3;
 
 /** Milliseconds after which a lease that could not be given back is tried again. */
 const RETRY = 500;
@@ -44,12 +50,14 @@ const MAX_RETRYING = 1_000;
 const WAIT = { shortest: 10, longest: 250, growth: 1.5 } as const;
 
 /**
- * One fill per key among all instances of a store. A holder that is lost blocks nobody for longer than its lease, a
- * store that is lost nobody at all.
+ * One fill per key among all instances of a store. A holder that is lost blocks nobody for longer than its lease, which
+ * is short where holders can renew it, a store that is lost nobody at all.
  */
 export class FillLease {
   readonly #options: FillLeaseOptions;
   #retrying = 0;
+  /** By token, the next renewal of those that are held. */
+  readonly #renewals = new Map<string, () => void>();
 
   constructor(options: FillLeaseOptions) {
     this.#options = options;
@@ -59,26 +67,27 @@ export class FillLease {
   async claim(key: string, spent: number): Promise<Claim> {
     const { store, guard, clock, timeout, lookup, random = Math.random } = this.#options;
     const token = randomUUID();
+    const life = store.renew === undefined ? timeout : Math.min(RENEWED_LEASE, timeout);
     const deadline = elapsed(clock) + timeout;
     let budgetFrom = elapsed(clock) - spent;
     let wait: number = WAIT.shortest;
     for (;;) {
       const lease = await guard.tolerate(
         'lease',
-        () => store.lease?.(key, token, timeout) ?? 'uncacheable',
+        () => store.lease?.(key, token, life) ?? 'uncacheable',
         () => 'unknown' as const,
         elapsed(clock) - budgetFrom,
       );
       if (lease === 'uncacheable') return 'without';
       // It may have been granted, the answer late or lost: then the end of the fill gives it back.
-      if (lease === 'unknown') return { token };
+      if (lease === 'unknown') return this.#held(key, token, timeout);
       // Whoever held it before may have filled since the last look, so there is another, also with the lease in hand.
       const found = await lookup(key, elapsed(clock) - budgetFrom);
       if (isEntry(found) || found.vary !== undefined) {
         if (lease === 'ours') this.release(key, token);
         return isEntry(found) ? found : { variedBy: found.vary ?? [] };
       }
-      if (lease === 'ours') return { token };
+      if (lease === 'ours') return this.#held(key, token, timeout);
       if (elapsed(clock) >= deadline) return 'without';
       // Jitter, so that those who wait don't all ask at once.
       await this.#pause(wait * (0.5 + random() / 2));
@@ -89,8 +98,34 @@ export class FillLease {
 
   /** Lets the next one fill, or all of them run their own handlers for `uncacheableFor` milliseconds. */
   release(key: string, token: string, uncacheableFor?: number): void {
+    this.#renewals.get(token)?.();
+    this.#renewals.delete(token);
     // Off the response path.
     this.#options.background.add(this.#giveBack(key, token, uncacheableFor));
+  }
+
+  #held(key: string, token: string, longest: number): { readonly token: string } {
+    if (this.#options.store.renew !== undefined && longest > RENEWED_LEASE)
+      this.#renewLater(key, token, elapsed(this.#options.clock) + longest);
+    return { token };
+  }
+
+  /** Until it is given back, but not past `end`: a handler that never ends keeps nobody from running another. */
+  #renewLater(key: string, token: string, end: number): void {
+    const { store, guard, clock, background } = this.#options;
+    const cancel = clock.after(RENEWED_LEASE / RENEWALS, () => {
+      const left = end - elapsed(clock);
+      this.#renewals.delete(token);
+      if (left <= 0) return;
+      this.#renewLater(key, token, end);
+      const renewing = guard.tolerate(
+        'renew',
+        () => store.renew?.(key, token, Math.min(RENEWED_LEASE, left)),
+        () => undefined,
+      );
+      background.add(renewing);
+    });
+    this.#renewals.set(token, cancel);
   }
 
   /** Again and again until it succeeds or the lease has ended: those who wait for it would wait as long. */

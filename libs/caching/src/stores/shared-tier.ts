@@ -74,6 +74,8 @@ export interface SharedTier {
   confirm?(position: StampPosition): Promise<void>;
   /** Asks for the right to fill `key`, for `life` milliseconds at the most. `token` names the asker. */
   lease?(key: string, token: string, life: number): Promise<Lease>;
+  /** Keeps the right for another `life` milliseconds, where `token` holds it still. */
+  renew?(key: string, token: string, life: number): Promise<void>;
   /** Gives the right back, or says for `life` milliseconds that the response of `key` can't be shared. */
   release?(key: string, token: string, uncacheableFor?: number): Promise<void>;
   /** Plain values, for `CACHE_MANAGER`. */

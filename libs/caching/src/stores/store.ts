@@ -58,6 +58,8 @@ export interface CacheStore {
   readonly joinsUnasked?: number;
   /** Asks for the right to fill `key` for all instances, for `life` milliseconds at the most. */
   lease?(key: string, token: string, life: number): MaybePromise<Lease>;
+  /** Whoever holds the right keeps it for another `life` milliseconds. Default: it is asked for as long as a fill may take. */
+  renew?(key: string, token: string, life: number): MaybePromise<void>;
   /** Gives it back, or says for `uncacheableFor` milliseconds that the response of `key` can't be shared. */
   release?(key: string, token: string, uncacheableFor?: number): MaybePromise<void>;
   /** Resolves when the store has answered. Default: it always does. */

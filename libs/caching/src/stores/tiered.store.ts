@@ -56,6 +56,7 @@ export class TieredStore implements CacheStore {
   readonly name: string;
   readonly replaysEvictions = true;
   readonly softens = true;
+  readonly renew?: (key: string, token: string, life: number) => Promise<void>;
   readonly #options: TieredStoreOptions;
   readonly #local: MemoryStore;
   readonly #tier: SharedTier;
@@ -73,6 +74,7 @@ export class TieredStore implements CacheStore {
     const { tier, local, clock } = options;
     this.name = tier.name;
     this.#options = options;
+    if (tier.renew !== undefined) this.renew = tier.renew.bind(tier);
     this.#local = local;
     this.#tier = tier;
     this.#clock = clock;

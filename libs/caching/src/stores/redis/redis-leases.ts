@@ -27,6 +27,10 @@ export class RedisLeases {
     return holder !== null && String(holder) === UNCACHEABLE ? 'uncacheable' : 'theirs';
   }
 
+  async renew(key: string, token: string, life: number): Promise<void> {
+    await this.#release.run(this.link, [this.names.lease(key)], [token, token, String(Math.ceil(life))]);
+  }
+
   async giveBack(key: string, token: string, uncacheableFor?: number): Promise<void> {
     const word = uncacheableFor === undefined ? '' : UNCACHEABLE;
     await this.#release.run(this.link, [this.names.lease(key)], [token, word, String(uncacheableFor ?? 0)]);

@@ -158,7 +158,10 @@ local told = redis.pcall('PUBLISH', ARGV[6], epoch .. ' ' .. text(n) .. ' ' .. A
 return { epoch, text(n), server and '1' or '0', type(told) == 'table' and told.err or '' }
 `;
 
-/** Gives a lease back, or leaves a word in its place; only whoever holds it can. ARGV: token, word, its life. */
+/**
+ * Gives a lease back, or leaves a word in its place, which may be the token again; only whoever holds it can. ARGV: token,
+ * word, its life.
+ */
 export const RELEASE_SCRIPT = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then return redis.call('DEL', KEYS[1]) end

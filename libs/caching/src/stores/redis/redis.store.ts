@@ -212,6 +212,10 @@ export class RedisTier implements SharedTier {
     return this.#open.leases.take(key, token, life);
   }
 
+  renew(key: string, token: string, life: number): Promise<void> {
+    return this.#open.leases.renew(key, token, life);
+  }
+
   release(key: string, token: string, uncacheableFor?: number): Promise<void> {
     return this.#open.leases.giveBack(key, token, uncacheableFor);
   }
