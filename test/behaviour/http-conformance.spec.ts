@@ -259,7 +259,7 @@ describe.each(PLATFORMS)('a shared cache that follows RFC 9111, on %s,', (platfo
               ? each
               : new Date(running.clock.now() + Number(seconds) * 1_000).toUTCString();
           };
-          response.header(name, typeof value === 'string' ? date(value) : (value.map(date) as never));
+          response.header(name, typeof value === 'string' ? date(value) : value.map(date));
         }
         return `run ${runs}`;
       }
@@ -284,7 +284,7 @@ describe.each(PLATFORMS)('a shared cache that follows RFC 9111, on %s,', (platfo
     running.clock.advance(after * 1_000);
     const second = await ask();
     expect(second.text).toBe(isReused ? 'run 1' : 'run 2');
-    // §5.1: what comes from the cache says how old it is, and nothing else does by the cache's own word.
+    // §5.1: what comes from the cache says how old it is, what it had been when it came included.
     const received =
       Number(
         sent
@@ -292,7 +292,7 @@ describe.each(PLATFORMS)('a shared cache that follows RFC 9111, on %s,', (platfo
           .toString()
           .split(',')[0],
       ) || 0;
-    if (isReused) expect(Number(second.field('age'))).toBeGreaterThanOrEqual(after + received);
+    expect(!isReused || Number(second.field('age')) >= after + received).toBe(true);
   });
 
   it.each(VARIED)('Vary: %s, first with %j, then with %j', async (vary, first, second, isReused) => {

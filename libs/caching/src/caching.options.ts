@@ -5,6 +5,7 @@ import type { SharedTier } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
 import type { Coherence } from './stores/tiered.store.js';
 import type { Duration } from './duration.js';
+import type { CompressionPolicy } from './http/compression-policy.js';
 import type { ResponseFilter } from './http/response-filter.js';
 import type { FreshnessMode } from './http/semantics/freshness.js';
 import type { KeyStrategy } from './http/key-strategy.js';
@@ -137,6 +138,14 @@ export interface CachingModuleOptions extends CachePolicyOptions {
    * name. Default `true`.
    */
   autoEvict?: boolean;
+  /**
+   * Hits are sent compressed to clients that accept it, each body compressed once: `minBytes` (default 1,024) is the
+   * smallest that is, `encodings` (default all that node has of `'zstd'`, `'br'`, `'gzip'`) the first choice first, and
+   * `maxBytes` (default 16 MiB) what all compressed bodies may take together, beside `memory`. Not where the application
+   * compresses by itself, nor what is read from a shared store for each hit. Default `false`.
+   */
+  compression?:
+    boolean | { minBytes?: number; encodings?: readonly ('zstd' | 'br' | 'gzip')[]; maxBytes?: number };
   /** `Cache-Status` and `X-Cache` on responses of cached routes. Default `true`. */
   debugHeaders?: boolean;
   /**
@@ -215,6 +224,8 @@ export interface ResolvedOptions extends Required<
   >
 > {
   readonly policy: CachePolicyOptions;
+  /** `undefined`: none. */
+  readonly compression: CompressionPolicy | undefined;
   readonly ttl: number;
   readonly storeTimeout: number;
   readonly coalesceTimeout: number;

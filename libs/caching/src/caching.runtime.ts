@@ -14,6 +14,7 @@ import { createCacheManager } from './cache-values.js';
 import { contextDecoratorFactory } from './cache-context.js';
 import { BackgroundWork } from './cache/background-work.js';
 import { Redispatcher } from './http/background/redispatch.js';
+import { Compression, compressesAlready } from './http/compression.js';
 import { BypassWarnings } from './http/bypass-warnings.js';
 import { CacheEvictor } from './http/cache-evictor.js';
 import { Explainer } from './http/explainer.js';
@@ -249,6 +250,7 @@ export class CachingRuntime {
               warn: (message) => logger.warn(message),
               next: options.verify === 0 ? undefined : this.#verifier(options.verify),
             }),
+            this.#compression(),
           ),
       evictor: new CacheEvictor(
         (tags, by) => this.evict(tags, by),
@@ -275,6 +277,14 @@ export class CachingRuntime {
   /** Ends what would keep the server from closing. */
   end(): void {
     for (const end of this.#ends) end();
+  }
+
+  #compression(): Compression | undefined {
+    const { options, logger } = this;
+    if (options.compression === undefined) return undefined;
+    const compression = new Compression(options.compression, (message) => logger.warn(message));
+    if (this.#adapter !== undefined && compressesAlready(this.#adapter.getInstance())) compression.turnOff();
+    return compression;
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,5 @@
+import type { CompressionPolicy } from './http/compression-policy.js';
+import { isAvailable } from './http/coded-bodies.js';
 import { CachingConfigError } from './caching.errors.js';
 import {
   type CachePolicyOptions,
@@ -47,6 +49,7 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
   storeTimeout: true,
   coalesceTimeout: true,
   autoEvict: true,
+  compression: true,
   debugHeaders: true,
   serverTiming: true,
   metrics: true,
@@ -56,6 +59,8 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
 
 /** Every option of the module. */
 export const OPTION_NAMES = Object.keys(FIELDS) as readonly (keyof CachingModuleOptions)[];
+
+const COMPRESSION_DEFAULTS = { minBytes: 1_024, maxBytes: 16 * 1024 * 1024 } as const;
 
 /**
  * Fills in the defaults, field by field.
@@ -108,6 +113,7 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     enabled: given.enabled ?? true,
     cacheAll: given.cacheAll ?? false,
     autoEvict: given.autoEvict ?? true,
+    compression: compressionOf(given.compression),
     debugHeaders: given.debugHeaders ?? true,
     serverTiming: given.serverTiming ?? false,
     metrics: exporters(given.metrics),
@@ -145,6 +151,28 @@ function exporters(given: CachingModuleOptions['metrics'] = []): ResolvedOptions
       throw new CachingConfigError('metrics', each, 'prometheus(), openTelemetry(), or a list of these');
   }
   return list;
+}
+
+function compressionOf(given: CachingModuleOptions['compression'] = false): CompressionPolicy | undefined {
+  if (given === false) return undefined;
+  const options = given === true ? {} : given;
+  if (typeof options !== 'object' || options === null)
+    throw new CachingConfigError('compression', given, 'true, false or an object');
+  checkNames(options, { minBytes: true, encodings: true, maxBytes: true }, 'CachingModule', 'compression.');
+  const available = (['zstd', 'br', 'gzip'] as const).filter(isAvailable);
+  const { minBytes, maxBytes, encodings = available } = { ...COMPRESSION_DEFAULTS, ...options };
+  const isKnown = Array.isArray(encodings) && encodings.length > 0;
+  if (!isKnown || !encodings.every((each) => available.includes(each)))
+    throw new CachingConfigError(
+      'compression.encodings',
+      encodings,
+      `a list of ${available.map((each) => `'${each}'`).join(', ')}, the first choice first`,
+    );
+  return {
+    minBytes: wholeNumber('compression.minBytes', minBytes),
+    encodings,
+    maxBytes: wholeNumber('compression.maxBytes', maxBytes),
+  };
 }
 
 function memoryBounds(

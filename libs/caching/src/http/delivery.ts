@@ -20,6 +20,7 @@ import {
   saysOwnLife,
   staleFields,
 } from './hit-fields.js';
+import type { Compression } from './compression.js';
 import { armReplay, type FrameworkResponse, type HttpPlatform } from './platform/platform.js';
 import type { RequestView } from './request-view.js';
 import type { ViewPolicy } from './route-policy.js';
@@ -58,6 +59,7 @@ export class Delivery {
   constructor(
     private readonly clock: Clock,
     private readonly observer: RequestObserver,
+    private readonly compression?: Compression,
   ) {}
 
   /**
@@ -76,7 +78,7 @@ export class Delivery {
     if (stale === undefined) this.observer.onHit(policy, exchange, entry);
     const fields = hitFields(entry, now, policy.debugHeaders);
     const added = this.#withControl(policy, exchange, entry, now, fields);
-    return deliver(policy, exchange, this.#selected(request, entry.response, generatedAt(entry)), added);
+    return deliver(policy, exchange, this.#selectedOf(exchange, entry), added);
   }
 
   /** What is stored and not fresh any more. @param fwd what a handler answered that was asked first */
@@ -104,7 +106,7 @@ export class Delivery {
     this.observer.onStale(policy, entry);
     const fields = staleFields(entry, now, policy.debugHeaders, { reason, fwd });
     return {
-      stored: this.#selected(exchange.request, entry.response, generatedAt(entry)),
+      stored: this.#selectedOf(exchange, entry),
       fields: this.#withControl(policy, exchange, entry, now, fields),
     };
   }
@@ -116,8 +118,7 @@ export class Delivery {
     const ttlMs = freshFor(entry, now);
     const fields = hitFields(entry, now, false).concat(fieldsOf(policy, { kind: 'revalidated', ttlMs }));
     const added = this.#withControl(policy, exchange, entry, now, fields);
-    const { request } = exchange;
-    return deliver(policy, exchange, this.#selected(request, entry.response, generatedAt(entry)), added);
+    return deliver(policy, exchange, this.#selectedOf(exchange, entry), added);
   }
 
   /** What was stored while the request waited for it. */
@@ -138,8 +139,21 @@ export class Delivery {
       : ['Cache-Control', downstreamOf(downstream, entry, now), ...fields];
   }
 
+  #selectedOf(exchange: Exchange, entry: Entry): StoredResponse {
+    const { response, tier } = entry;
+    // What is read from a shared store for each hit is compressed for none.
+    const chosen = tier === 'shared' ? response : this.#coded(exchange, response);
+    return this.#selected(exchange, chosen, generatedAt(entry));
+  }
+
+  #coded(exchange: Exchange, response: StoredResponse): StoredResponse {
+    const { compression } = this;
+    return compression === undefined ? response : compression.select(exchange, response, this.clock.now());
+  }
+
   /** As much of a response as the request wants, which is nearly always all. */
-  #selected(request: RequestView, response: StoredResponse, date: number | undefined): StoredResponse {
+  #selected(exchange: Exchange, response: StoredResponse, date: number | undefined): StoredResponse {
+    const { request } = exchange;
     if (!isSelective(request)) return response;
     const complete = completeResponse(response, (name) => storedField(response, name), date);
     return answerWith(response, selectAnswer(request, complete, this.clock.now()));
@@ -157,7 +171,6 @@ export class Delivery {
     fwd: Forwarded = 'uri-miss',
   ): Observable<unknown> {
     exchange.trace?.coalesced(response, handlerTime);
-    const { request } = exchange;
     const fields = fieldsOf(policy, { kind: 'collapsed', fwd });
     const { downstream } = policy;
     const ttl = policy.statuses.get(response.status);
@@ -165,7 +178,12 @@ export class Delivery {
       downstream === undefined || ttl === undefined || this.#saysOwnLife(exchange, response)
         ? fields
         : ['Cache-Control', downstreamControl(downstream, 0, ttl), ...fields];
-    return deliver(policy, exchange, this.#selected(request, response, undefined), added);
+    return deliver(
+      policy,
+      exchange,
+      this.#selected(exchange, this.#coded(exchange, response), undefined),
+      added,
+    );
   }
 }
 

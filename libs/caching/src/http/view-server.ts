@@ -12,6 +12,7 @@ import { dispatchOf } from './background/dispatch.js';
 import { DispatchedServing } from './background/dispatched-serving.js';
 import type { Redispatcher } from './background/redispatch.js';
 import type { Forwarded } from './cache-headers.js';
+import type { Compression } from './compression.js';
 import { Delivery, type Exchange, fieldsOf, type RequestObserver, SENT, timed } from './delivery.js';
 import { askUser } from './key-builder.js';
 import type { KeyBypass } from './key-strategy.js';
@@ -61,9 +62,10 @@ export class ViewServer {
     private readonly background: Redispatcher,
     deadline: number,
     private readonly observer: RequestObserver,
+    private readonly compression?: Compression,
   ) {
     this.#wishes = new RequestWishes(clock);
-    this.#delivery = new Delivery(clock, observer);
+    this.#delivery = new Delivery(clock, observer, compression);
     this.#dispatched = new DispatchedServing(cache, credentials);
     this.#stale = new StaleServing({ cache, clock, background, delivery: this.#delivery, deadline });
   }
@@ -72,6 +74,7 @@ export class ViewServer {
     // Middleware that has replied and called `next()` all the same: what follows reaches nobody.
     if (exchange.platform.node(exchange.response).headersSent) return exchange.handle();
     exchange.trace = this.events.begin(policy.route);
+    this.compression?.announce(exchange);
     const dispatch = this.background.isActive ? dispatchOf(exchange.request.raw) : undefined;
     if (dispatch !== undefined) return this.#dispatched.serve(dispatch, policy, exchange);
     return chain(admit(policy, exchange.request, this.credentials), (admitted) => {
