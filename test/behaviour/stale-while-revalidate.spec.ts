@@ -1,5 +1,26 @@
-import { Body, Controller, Get, Headers, HttpCode, HttpException, Post, Res } from '@nestjs/common';
-import { CacheEvictionService, CacheView, formBody, headers, jsonBody, query } from 'nestjs-caching';
+import {
+  Body,
+  type CanActivate,
+  Controller,
+  type ExecutionContext,
+  Get,
+  Headers,
+  HttpCode,
+  HttpException,
+  Post,
+  Res,
+  UseGuards,
+} from '@nestjs/common';
+import {
+  CacheEvictionService,
+  CacheView,
+  formBody,
+  headers,
+  isCacheRefresh,
+  jsonBody,
+  query,
+} from 'nestjs-caching';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Response } from 'express';
 import type { FastifyReply } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,6 +30,20 @@ import { eventually, Gate, turns } from '../support/gate.js';
 type AnyResponse = Response & FastifyReply;
 
 const STALE = { ttl: '10s', staleWhileRevalidate: '1m' } as const;
+
+class MembersOnly implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    return (
+      context.switchToHttp().getRequest<{ headers: IncomingHttpHeaders }>().headers.authorization === 'member'
+    );
+  }
+}
+
+class TrustsRefreshes extends MembersOnly {
+  override canActivate(context: ExecutionContext): boolean {
+    return isCacheRefresh(context.switchToHttp().getRequest<object>()) || super.canActivate(context);
+  }
+}
 
 describe.each(PLATFORMS)('stale-while-revalidate on %s', (platform) => {
   let running: RunningApplication;
@@ -76,6 +111,14 @@ describe.each(PLATFORMS)('stale-while-revalidate on %s', (platform) => {
       @Body() body: unknown,
     ) {
       return { ...(await answer()), body };
+    }
+
+    @Get('members') @UseGuards(MembersOnly) @CacheView({ ...STALE, scope: 'public' }) members() {
+      return answer();
+    }
+
+    @Get('trusting') @UseGuards(TrustsRefreshes) @CacheView({ ...STALE, scope: 'public' }) trusting() {
+      return answer();
     }
 
     @Get('heeding') @CacheView({ ...STALE, honourRequestCacheControl: true }) heeding() {
@@ -331,6 +374,29 @@ describe.each(PLATFORMS)('stale-while-revalidate on %s', (platform) => {
     expect(identities).toEqual(['alice', 'alice', 'alice']);
     expect((await get('/views/mine', alice)).text).toBe('{"run":2}');
     expect((await get('/views/mine', { headers: { authorization: 'bob' } })).verdict).toBe('MISS');
+  });
+
+  it('leaves it to the next client where a guard lets no renewal pass, rather than to serve it stale for long', async () => {
+    const member = { headers: { authorization: 'member' } };
+    await get('/views/members', member);
+    running.clock.advance(10_000);
+    expect((await get('/views/members', member)).verdict).toBe('STALE');
+    await refreshed();
+    expect(outcomes()).toEqual(['started', 'dropped']);
+    const next = await get('/views/members', member);
+    expect([next.verdict, next.text]).toEqual(['MISS', '{"run":2}']);
+    expect((await get('/views/members')).status).toBe(403);
+    expect((await get('/views/members', member)).verdict).toBe('HIT');
+  });
+
+  it('renews behind a guard that knows it', async () => {
+    const member = { headers: { authorization: 'member' } };
+    await get('/views/trusting', member);
+    running.clock.advance(10_000);
+    expect((await get('/views/trusting', member)).verdict).toBe('STALE');
+    await refreshed();
+    expect((await get('/views/trusting', member)).text).toBe('{"run":2}');
+    expect((await get('/views/trusting')).status).toBe(403);
   });
 
   it.each([

@@ -42,15 +42,15 @@ export class StaleServing {
   constructor(parts: StaleServingParts) {
     this.#parts = parts;
     this.#limits = new RetryLimits(parts.clock);
-    this.#refresher = new Refresher(parts.background, this.#limits);
+    this.#refresher = new Refresher(parts.background, this.#limits, parts.clock);
   }
 
   /** The entry of a hit gets old: renews it before it is stale. */
   renewAhead(policy: ViewPolicy, exchange: Exchange, view: ViewKey, entry: Entry, part: number): void {
     const { storedAt, expiresAt, freshness } = entry;
     const life = (freshness?.freshUntil ?? expiresAt) - storedAt;
-    if (this.#parts.clock.now() - storedAt >= life * part)
-      void this.#refresher.renew(policy, exchange, view, true);
+    if (this.#parts.clock.now() - storedAt < life * part || !this.#refresher.canRenew(view)) return;
+    void this.#refresher.renew(policy, exchange, view, true);
   }
 
   /**
@@ -62,12 +62,14 @@ export class StaleServing {
     const { policy, exchange, view, stale } = request;
     const { delivery, clock } = this.#parts;
     const now = clock.now();
-    if (answersWhileRevalidating(stale, now)) {
+    const canRenew = this.#refresher.canRenew(view);
+    if (canRenew && answersWhileRevalidating(stale, now)) {
       void this.#refresher.renew(policy, exchange, view);
       return delivery.stale(policy, exchange, stale, 'while-revalidate');
     }
     if (!answersOnError(stale, now)) return undefined;
-    if (policy.softTimeout !== undefined) return this.#answerInTime(request, policy.softTimeout, otherwise);
+    if (canRenew && policy.softTimeout !== undefined)
+      return this.#answerInTime(request, policy.softTimeout, otherwise);
     if (this.#limits.admit(policy.route, view.key)) return undefined;
     return delivery.stale(policy, exchange, stale, 'if-error');
   }
@@ -88,7 +90,8 @@ export class StaleServing {
   }
 
   #hasFailed({ policy, view }: StaleRequest, outcome: FlightOutcome, status: number | undefined): boolean {
-    if (status !== undefined) return isFailure(status);
+    // A failure that the route stores is what it wants to be answered.
+    if (status !== undefined) return isFailure(status) && !policy.statuses.has(status);
     // Whose fill it was has noted whether it failed.
     return outcome === 'late' || !this.#limits.admit(policy.route, view.key);
   }
