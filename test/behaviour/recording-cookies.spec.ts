@@ -111,10 +111,7 @@ describe.each(PLATFORMS)('a response that sets a cookie on %s', (platform) => {
       expect(first.all('set-cookie')[0]).toMatch(/^run=1/);
       expect(second.all('set-cookie')[0]).toMatch(/^run=2/);
       expect([first.cacheStatus, second.cacheStatus]).toEqual([SKIPPED, SKIPPED]);
-      expect(skips()).toEqual([
-        { type: 'skipped', route: expect.any(String) as string, reason: 'set-cookie' },
-        { type: 'skipped', route: expect.any(String) as string, reason: 'set-cookie' },
-      ]);
+      expect(skips().map(({ reason }) => reason)).toEqual(['set-cookie', 'set-cookie']);
     },
   );
 

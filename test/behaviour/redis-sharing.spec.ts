@@ -121,12 +121,16 @@ describe.each(PLATFORMS)('two applications on one Redis, on %s,', (platform) => 
     const miss = await ask(a);
     expect(miss.verdict).toBe('MISS');
     await poll('it is stored', async () => a.events.some(({ type }) => type === 'stored') || undefined);
-    // From Redis, and then from memory.
     for (const hit of [await ask(b), await ask(b)]) {
       expect(hit.verdict).toBe('HIT');
       expect(unframedBytes(hit)).toBe(unframedBytes(miss));
     }
-    expect(b.events.map(({ type }) => type)).toEqual(['hit', 'hit']);
+    // From Redis, and then from memory.
+    expect(b.events.flatMap((event) => (event.type === 'hit' ? [event.tier] : []))).toEqual([
+      'shared',
+      'local',
+    ]);
+    expect(b.events.some(({ type }) => type === 'miss')).toBe(false);
   });
 
   it('read what an application on the other platform has stored', async () => {
