@@ -149,6 +149,18 @@ describe('redis({ url }) of several servers', () => {
     await poll('the tier to follow', stored, 20_000);
     expect(String((await tier.lookup('after')).frame)).toBe('failover');
   }, 60_000);
+
+  it('gives sentinels credentials of their own', async () => {
+    const group = await startSentinel();
+    onTestFinished(() => group.close());
+    for (const sentinel of group.sentinels)
+      await sentinel.command('ACL', 'SETUSER', 'default', 'resetpass', `>${PASSWORD}`);
+    const hosts = group.rootNodes.map(({ host, port }) => `${host}:${port}`).join(',');
+    const url = `redis+sentinel://${hosts}/${group.name}`;
+    await expect(open({ url }, 1_500)).rejects.toThrow(/the tier to be ready/);
+    const { tier } = await open({ url, sentinelOptions: { password: PASSWORD } });
+    expect(String((await tier.lookup('key')).frame)).toBe('bytes');
+  }, 60_000);
 });
 
 describe('a URL of Redis', () => {

@@ -16,6 +16,8 @@ const CODE_ONLY: readonly (keyof CachingModuleOptions)[] = [
   'principal',
   'downstream',
   'store',
+  'metrics',
+  'tracing',
 ];
 
 const rows = readPage('docs/configuration.md').flatMap((line) => {

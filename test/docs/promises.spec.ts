@@ -1,9 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readPage } from '../support/markdown.js';
-import { titlesOf } from '../support/spec-titles.js';
-import { ROOT } from '../support/typescript-sources.js';
+import { problemOf } from '../support/promise-references.js';
 
 const PAGE = 'docs/promises.md';
 
@@ -26,33 +23,6 @@ function rows(): Promised[] {
   });
 }
 
-const { scripts } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
-  scripts: Record<string, string>;
-};
-
-/** What is wrong with a reference: `test/x.spec.ts › a title`, npm commands, or a script of the repository. */
-function problem(reference: string): string | undefined {
-  if (reference.startsWith('test/')) return problemOfTest(reference);
-  const missing = reference.split(' && ').filter((command) => !isCommand(command));
-  return missing.length === 0 ? undefined : `neither a test nor a command: ${missing.join(', ')}`;
-}
-
-function problemOfTest(reference: string): string | undefined {
-  const [spec = '', ...titles] = reference.split(' › ');
-  if (!existsSync(path.join(ROOT, spec))) return `no such spec: ${spec}`;
-  if (titles.length === 0) return `names no test of ${spec}`;
-  const ends = titlesOf(spec).some((chain) =>
-    titles.every((title, at) => chain.at(at - titles.length) === title),
-  );
-  return ends ? undefined : `no such test that runs in ${spec}: ${titles.join(' › ')}`;
-}
-
-function isCommand(command: string): boolean {
-  if (command.startsWith('.')) return existsSync(path.join(ROOT, command));
-  const [, builtIn, script] = /^npm (?:(ci)|(?:run )?([\w:-]+))(?: -- .+)?$/.exec(command) ?? [];
-  return builtIn !== undefined || (script !== undefined && Object.hasOwn(scripts, script));
-}
-
 describe('docs/promises.md', () => {
   const promised = rows();
 
@@ -69,6 +39,6 @@ describe('docs/promises.md', () => {
     expect(promise).not.toBe('');
     const references = [...shownBy.matchAll(/`([^`]+)`/g)].map(([, reference = '']) => reference);
     expect(references, 'nothing shows it').not.toEqual([]);
-    expect(references.map(problem).filter((found) => found !== undefined)).toEqual([]);
+    expect(references.map(problemOf).filter((found) => found !== undefined)).toEqual([]);
   });
 });

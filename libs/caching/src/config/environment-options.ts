@@ -62,6 +62,8 @@ const OPTIONS = {
   CREDENTIAL_COOKIES: ['credentialCookies', NAMES],
   AUTO_EVICT: ['autoEvict', FLAG],
   DEBUG_HEADERS: ['debugHeaders', FLAG],
+  SERVER_TIMING: ['serverTiming', FLAG],
+  VERIFY: ['verify', PART],
 } as const satisfies Record<string, readonly [option: string, reader: Reader]>;
 
 /** What follows the prefix, of all variables that give an option. */
