@@ -39,8 +39,8 @@ export function readNames(text: string): '*' | string[] | undefined {
   return names.every((name) => name !== '') ? names : undefined;
 }
 
-export const PART_RULE = 'a number between 0 and 1';
+export const PART_RULE = 'a number from 0 to 1';
 
 export function readPart(text: string): number | undefined {
-  return /^0?\.\d{1,6}$/.test(text) ? Number(text) : undefined;
+  return /^(?:0?\.\d{1,6}|[01])$/.test(text) ? Number(text) : undefined;
 }
