@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { Readable } from 'node:stream';
 import { Controller, Get, Res, StreamableFile } from '@nestjs/common';
 import { CacheView } from 'nestjs-caching';
@@ -105,6 +105,24 @@ describe.each(PLATFORMS)('a client that leaves on %s', (platform) => {
     const hit = await wireRequest(running.port, '/promise');
     expect([hit.verdict, hit.text]).toEqual(['HIT', '{"run":1}']);
   });
+
+  it.each(['/res', '/stream'])(
+    'while %s waits for its turn behind another reply on the connection: one of those who wait runs it instead',
+    async (target) => {
+      const socket = connect(running.port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      const line = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+      socket.write(line('/promise') + line(target));
+      await atRun(2).reached;
+      const waiter = wireRequest(running.port, target);
+      await missed(3);
+      socket.resetAndDestroy();
+      await atRun(3).reached;
+      atRun(3).open();
+      const served = await waiter;
+      expect([served.status, served.complete]).toEqual([200, true]);
+    },
+  );
 
   it.each(['/observable', '/res'])('while %s runs: one of those who wait runs it instead', async (target) => {
     const leader = openRequest(running.port, target);

@@ -8,6 +8,7 @@ import {
   type FrameworkResponse,
   type HttpPlatform,
   endWithBody,
+  onExchangeClose,
   putHead,
   type Recorded,
   type RecordOptions,
@@ -81,7 +82,7 @@ export class ExpressPlatform implements HttpPlatform {
     );
     recordings.set(res, recorded);
     if (!byPrototype) watchResponse(res, recorded);
-    res.on('close', onClose);
+    onExchangeClose(res, onClose);
     return recording;
   }
 }

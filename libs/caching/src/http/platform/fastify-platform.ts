@@ -28,6 +28,7 @@ import {
   type FrameworkResponse,
   type HttpPlatform,
   endWithBody,
+  onExchangeClose,
   joinMembers,
   putHead,
   type Recorded,
@@ -158,7 +159,7 @@ export class FastifyPlatform implements HttpPlatform {
     raw[RECORDED] = recorded;
     watchHead(raw, recording);
     if (options.rawHandler) watchRawBody(raw, recorded);
-    raw.on('close', onClose);
+    onExchangeClose(raw, onClose);
     return recording;
   }
 

@@ -196,6 +196,15 @@ export function putHead(res: ServerResponse, stored: StoredResponse, fields: Ver
   if (stored.statusMessage !== undefined) res.statusMessage = stored.statusMessage;
 }
 
+/**
+ * Calls `act` when the exchange is over, be it that its client has left. Node tells nothing to a response that waits for
+ * its turn behind others on its connection, only to its request.
+ */
+export function onExchangeClose(res: ServerResponse, act: (this: ServerResponse) => void): void {
+  res.on('close', act);
+  if (res.socket === null) res.req.once('close', () => act.call(res));
+}
+
 /** Takes back what a handler has done to a response's head since its recording began. */
 export function restoreHead(res: ServerResponse, before: HeaderBag): void {
   for (const name of res.getHeaderNames()) {
