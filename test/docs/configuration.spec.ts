@@ -18,6 +18,7 @@ const CODE_ONLY: readonly (keyof CachingModuleOptions)[] = [
   'store',
   'metrics',
   'tracing',
+  'compression',
 ];
 
 const rows = readPage('docs/configuration.md').flatMap((line) => {
