@@ -18,7 +18,6 @@ const CODE_ONLY: readonly (keyof CachingModuleOptions)[] = [
   'store',
   'metrics',
   'tracing',
-  'compression',
 ];
 
 const rows = readPage('docs/configuration.md').flatMap((line) => {

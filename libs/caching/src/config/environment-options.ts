@@ -62,6 +62,7 @@ const OPTIONS = {
   CREDENTIAL_COOKIES: ['credentialCookies', NAMES],
   AUTO_EVICT: ['autoEvict', FLAG],
   DEBUG_HEADERS: ['debugHeaders', FLAG],
+  COMPRESSION: ['compression', FLAG],
   SERVER_TIMING: ['serverTiming', FLAG],
   VERIFY: ['verify', PART],
 } as const satisfies Record<string, readonly [option: string, reader: Reader]>;
