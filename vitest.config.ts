@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** Specs that build, install and compile: they take both cores, so timing tests never run beside them. */
 const HEAVY = ['test/package/**/*.spec.ts', 'test/docs/**/*.spec.ts'];
 
+/** Specs that drive Chromium: they need it, and both cores. */
+const BROWSER = ['test/browser/**/*.spec.ts'];
+
 export default defineConfig({
   resolve: { tsconfigPaths: true },
   test: {
@@ -16,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'library',
           include: ['test/**/*.spec.ts'],
-          exclude: HEAVY,
+          exclude: [...HEAVY, ...BROWSER],
           globalSetup: 'test/support/redis/global-setup.ts',
           sequence: { groupOrder: 0 },
         },
@@ -32,6 +35,16 @@ export default defineConfig({
             include: ['test/types/**/*.spec-d.ts'],
             tsconfig: './test/types/tsconfig.json',
           },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'browser',
+          include: BROWSER,
+          globalSetup: 'test/support/browser/global-setup.ts',
+          testTimeout: 60_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

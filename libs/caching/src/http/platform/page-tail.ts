@@ -56,10 +56,10 @@ export function appendToResponse(res: ServerResponse, tail: PageTail): void {
     // RFC 9110 §8.8.3.3: other bytes than the strong one is of.
     if (typeof etag === 'string') res.setHeader('ETag', weakened(etag));
   };
-  replaceMethod(res, 'writeHead', ((...args: WriteHeadParameters) => {
+  replaceMethod(res, 'writeHead', (...args: WriteHeadParameters) => {
     decide(args);
     return writeHead.apply(res, args as never);
-  }) as typeof writeHead);
+  });
   replaceMethod(res, 'write', ((...args: Parameters<typeof write>) => {
     decide(undefined);
     return write.apply(res, args);
