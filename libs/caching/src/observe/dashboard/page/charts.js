@@ -40,8 +40,8 @@ export function chart(host, options, height = 220) {
 export function legendOf(host, format) {
   return {
     hooks: {
-      setCursor: [(plot) => show(host, plot, plot.cursor.idx, format)],
-      setData: [(plot) => show(host, plot, plot.cursor.idx, format)],
+      setCursor: [(plot) => show(host, plot, plot.cursor.idx ?? null, format)],
+      setData: [(plot) => show(host, plot, plot.cursor.idx ?? null, format)],
       ready: [(plot) => show(host, plot, null, format)],
     },
   };
@@ -50,13 +50,18 @@ export function legendOf(host, format) {
 function show(host, plot, at, format) {
   const items = plot.series.slice(1).map((series, index) => {
     const values = plot.data[index + 1] ?? [];
-    const own = series.value === undefined ? values : (series.own?.() ?? values);
+    const own = series.own?.() ?? values;
+    if (at === null && series.rest !== undefined) return item(series, series.rest(own));
     const value = own[at ?? own.length - 1];
-    const mark = el('i');
-    mark.style.background = series.mark ?? series.stroke();
-    return el('span', {}, mark, `${series.label} `, el('b', {}, value === undefined ? '–' : format(value)));
+    return item(series, value === undefined ? '–' : format(value));
   });
   fill(host, items);
+}
+
+function item({ mark, label }, text) {
+  const square = el('i');
+  square.style.background = mark;
+  return el('span', {}, square, `${label} `, el('b', {}, text));
 }
 
 const axis = (extra) => ({

@@ -35,7 +35,6 @@ const area = (label, name, own) => ({
   stroke: () => color(name),
   fill: () => color(`${name}-fill`),
   mark: color(name),
-  value: true,
   own,
 });
 
@@ -72,11 +71,30 @@ const saved = byRoute('chart-saved', 'legend-saved', duration);
 const short = (route) => route.replace('Controller.', '.');
 
 let labels = [''];
+
+/** The class that most fell into. */
+const usual = (shares) => {
+  const most = Math.max(...shares);
+  return most === 0 ? '–' : `mostly up to ${labels[shares.indexOf(most)]}`;
+};
+
 const latency = chart(byId('chart-latency'), () =>
   classOptions({
     series: [
-      { label: 'Hits', stroke: () => color('hit'), fill: () => color('hit-soft'), mark: color('hit') },
-      { label: 'Handlers', stroke: () => color('miss'), fill: () => color('miss-soft'), mark: color('miss') },
+      {
+        label: 'Hits',
+        stroke: () => color('hit'),
+        fill: () => color('hit-soft'),
+        mark: color('hit'),
+        rest: usual,
+      },
+      {
+        label: 'Handlers',
+        stroke: () => color('miss'),
+        fill: () => color('miss-soft'),
+        mark: color('miss'),
+        rest: usual,
+      },
     ],
     labels,
     legend: byId('legend-latency'),
