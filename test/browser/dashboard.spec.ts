@@ -11,8 +11,9 @@ import {
 } from '../support/browser/browser.js';
 
 /** Waits until an expression is true in the page, whose policy forbids it to evaluate texts by itself. */
-const until = (page: Page, expression: string): Promise<void> =>
-  expect.poll(() => page.evaluate(expression), { timeout: 20_000 }).toBe(true);
+const until = async (page: Page, expression: string): Promise<void> => {
+  await expect.poll(() => page.evaluate(expression), { timeout: 20_000 }).toBe(true);
+};
 
 const VIEWS = ['overview', 'routes', 'log', 'entries', 'explain'] as const;
 
@@ -56,13 +57,14 @@ describe.each(PLATFORMS)('the dashboard of the books API on %s', (platform) => {
     const { page, problems, origins } = await show();
     const ratio = page.locator('#ratio');
     await page.locator('#legend-answers b').first().waitFor();
-    let isOver = false;
+    const over = new AbortController();
     const load = (async () => {
-      while (!isOver) await Promise.all([app.get('/books'), app.get('/books/emma'), app.get('/about')]);
+      while (!over.signal.aborted)
+        await Promise.all([app.get('/books'), app.get('/books/emma'), app.get('/about')]);
     })();
     await until(page, "/[1-9]/.test(document.getElementById('rate').textContent)");
     await until(page, "parseFloat(document.getElementById('ratio').textContent) > 50");
-    isOver = true;
+    over.abort();
     await load;
     expect(await ratio.textContent()).toMatch(/^\d+(\.\d)? %$/);
     expect(await page.locator('#saved').textContent()).toMatch(/\d/);
@@ -114,6 +116,7 @@ describe.each(PLATFORMS)('the dashboard of the books API on %s', (platform) => {
     await until(page, "document.querySelectorAll('#entries-body tr').length === 1");
     await page.locator('#entries-body button.link').click();
     const sheet = page.locator('#entry');
+    await sheet.locator('dl.headers').waitFor();
     expect(await sheet.innerText()).toMatch(/Age[\s\S]+ETag/);
     await sheet.getByRole('button', { name: 'Evict…' }).click();
     await page.locator('#confirm').getByRole('button', { name: 'Evict' }).click();

@@ -18,7 +18,8 @@ describe.each(PLATFORMS)('the toolbar on a page of the books API on %s', (platfo
   afterAll(() => app.close());
 
   it('shows what the cache did for that page, also where the browser had it already', async () => {
-    const { page, origins, close } = await openPage(browser, `${app.url}/about`);
+    const open = await openPage(browser, `${app.url}/about`);
+    const { page, origins } = open;
     const badge = page.locator('nestjs-caching-toolbar').getByRole('button');
     const panel = page.locator('nestjs-caching-toolbar').getByRole('region');
     await badge.waitFor();
@@ -33,6 +34,6 @@ describe.each(PLATFORMS)('the toolbar on a page of the books API on %s', (platfo
     await panel.getByRole('link', { name: 'Open the dashboard' }).click();
     await page.locator('#connection[data-state="live"]').waitFor();
     expect([...origins]).toEqual([app.url]);
-    await close();
+    await open.close();
   });
 });
