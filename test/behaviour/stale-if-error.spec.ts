@@ -10,7 +10,7 @@ import {
   StreamableFile,
   UseFilters,
 } from '@nestjs/common';
-import { CacheEvictionService, CacheView } from 'nestjs-caching';
+import { CacheEvictionService, CacheInspector, CacheView } from 'nestjs-caching';
 import type { Response } from 'express';
 import type { FastifyReply } from 'fastify';
 import { Readable } from 'node:stream';
@@ -92,6 +92,12 @@ describe.each(PLATFORMS)('stale-if-error on %s', (platform) => {
     }
 
     @Get('said') @Header('cache-control', 'max-age=10, stale-if-error=60') @CacheView('1h') said() {
+      return answer();
+    }
+
+    @Get('first-one-then-the-other')
+    @CacheView({ ttl: '10s', staleWhileRevalidate: '10s', staleIfError: '20s' })
+    firstOneThenTheOther() {
       return answer();
     }
 
@@ -288,6 +294,22 @@ describe.each(PLATFORMS)('stale-if-error on %s', (platform) => {
     running.clock.advance(1_000);
     for (const target of targets) expect((await get(target)).status).toBe(200);
     expect(runs).toBe(50 + 1 + 10 + 10);
+  });
+
+  it('is explained', async () => {
+    const url = '/views/first-one-then-the-other';
+    await get(url);
+    const said: string[] = [];
+    for (let phase = 0; phase < 3; phase++) {
+      said.push((await running.app.get(CacheInspector).explain({ url })).because);
+      running.clock.advance(10_000);
+    }
+    expect(said).toEqual([
+      'It is stored and fresh.',
+      'It is stored, and no longer fresh: it answers, and is renewed in the background.',
+      'It is stored, and no longer fresh: the handler runs, and where it fails what is stored answers.',
+    ]);
+    expect(runs).toBe(1);
   });
 
   it('answers with what is stored after the soft deadline, and stores what comes late', async () => {

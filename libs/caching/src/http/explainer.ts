@@ -18,6 +18,7 @@ import { type RequestView, splitTarget } from './request-view.js';
 import type { MatchedRoute, RouteMatcher } from './route-matcher.js';
 import type { ViewPolicy } from './route-policy.js';
 import { readTag } from './route-tags.js';
+import { answersOnError, answersWhileRevalidating } from './stale/stale-life.js';
 
 /** What explanations are made from. */
 export interface ExplainerParts {
@@ -34,6 +35,14 @@ interface Case {
   readonly known: Pick<Explanation, 'method' | 'path' | 'route' | 'template' | 'policy'>;
   readonly view: ViewPolicy;
   readonly request: RequestView;
+}
+
+/** What becomes of a request for an entry that is not fresh any more. */
+function whenStale(entry: Entry, now: number): string {
+  if (answersWhileRevalidating(entry, now)) return 'it answers, and is renewed in the background.';
+  return answersOnError(entry, now)
+    ? 'the handler runs, and where it fails what is stored answers.'
+    : 'the handler runs.';
 }
 
 /** Goes the way of a request as `ViewServer` does, runs nothing of the handler's, and says why at each turn. */
@@ -109,13 +118,12 @@ export class Explainer {
         because: 'It is stored and fresh.',
         advice: [],
       };
-    const because = 'It is stored, and no longer fresh: the handler runs.';
     return {
       ...rest,
       entry: stored,
       verdict: 'stale',
       reason: 'expired',
-      because,
+      because: `It is stored, and no longer fresh: ${whenStale(entry, this.parts.clock.now())}`,
       advice: ['Give it a longer ttl.'],
     };
   }
