@@ -153,6 +153,8 @@ describe.each(VALUE_STORES)('CacheValues on $name', ({ open }) => {
     expect(await values.getOrSet('d', () => 'new', { tags: ['x'] })).toBe('new');
     gate.open();
     expect(await old).toBe('old');
+    // Nobody waits for the store but whoever looks.
+    await poll('the new one is stored', async () => (await values.has('d')) || undefined);
     expect(await values.get('d')).toBe('new');
   });
 
@@ -173,6 +175,7 @@ describe.each(VALUE_STORES)('CacheValues on $name', ({ open }) => {
     expect(new Set(await asking)).toEqual(new Set(['the first time']));
     expect(runs).toBe(1);
     expect(await values.getOrSet('made', make)).toEqual({ run: 2 });
+    await poll('it is stored', async () => (await values.has('made')) || undefined);
     expect(await values.getOrSet('made', make)).toEqual({ run: 2 });
   });
 
@@ -206,7 +209,8 @@ describe.each(VALUE_STORES)('CacheValues on $name', ({ open }) => {
     expect(await manager.get('a')).toBe('of the manager');
     await values.set('a', 2);
     await manager.clear();
-    expect(await values.get('a')).toBe(2);
+    // A file has one kind of values only.
+    expect(await values.get('a')).toBe(store.isApart === false ? undefined : 2);
   });
 
   it('names what is wrong with a call', async () => {

@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { CachingModuleOptions } from 'nestjs-caching';
-import { keyv, redis } from 'nestjs-caching';
+import { keyv, redis, sqlite } from 'nestjs-caching';
 import { type RunningApplication, startApplication } from '../application.js';
 import { startSqlite } from '../keyv/backends.js';
 import { startOnRedis } from '../redis/applications.js';
@@ -12,6 +15,8 @@ export interface ValueStore {
   readonly start: (caching?: CachingModuleOptions) => Promise<RunningApplication>;
   /** Whether several applications, started with it, share what they store. */
   readonly isShared: boolean;
+  /** `false`: clearing `CACHE_MANAGER` takes values along. */
+  readonly isApart?: boolean;
   readonly close: () => Promise<void>;
 }
 
@@ -72,6 +77,26 @@ export const VALUE_STORES: readonly ValueStoreKind[] = [
   },
   ...single,
   ...clusters,
+  {
+    name: 'sqlite',
+    open: async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'nestjs-caching-values-'));
+      return {
+        isApart: false,
+        isShared: false,
+        start: (caching) =>
+          startApplication('fastify', {
+            realTime: true,
+            caching: {
+              store: sqlite({ file: join(folder, 'cache.sqlite') }),
+              storeTimeout: '5s',
+              ...caching,
+            },
+          }),
+        close: () => rm(folder, { recursive: true, force: true }),
+      };
+    },
+  },
   {
     name: 'keyv on SQLite',
     open: async () => {

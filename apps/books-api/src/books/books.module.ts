@@ -2,10 +2,12 @@ import { Module } from '@nestjs/common';
 import { BooksController } from './books.controller.js';
 import { BooksService } from './books.service.js';
 import { LanguagesController } from './languages.controller.js';
+import { StatisticsController } from './statistics.controller.js';
+import { StatisticsService } from './statistics.service.js';
 
 @Module({
-  controllers: [BooksController, LanguagesController],
-  providers: [BooksService],
+  controllers: [BooksController, LanguagesController, StatisticsController],
+  providers: [BooksService, StatisticsService],
   exports: [BooksService],
 })
 export class BooksModule {}

@@ -2,7 +2,7 @@ import { outage, SHORT_TTL, validatorsAndStaleness } from './http-stories.js';
 import { ModelProcess } from './model-process.js';
 import { Player } from './player.js';
 import { type RunningApp, startApp } from './running-app.js';
-import { missingModel, model, newBook, people, slowListAndWrites } from './stories.js';
+import { memoizedMethod, missingModel, model, newBook, people, slowListAndWrites } from './stories.js';
 
 /** A privileged port that nothing is assigned to: connections are refused. */
 const NOWHERE = 'http://127.0.0.1:2';
@@ -26,6 +26,7 @@ async function play(): Promise<string[]> {
   const player = new Player(BASE_URL ?? (await start()), print);
   const faster = await slowListAndWrites(player);
   await newBook(player);
+  await memoizedMethod(player);
   await people(player);
   await model(player);
   const failures = [...player.failures];

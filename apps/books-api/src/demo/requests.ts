@@ -41,6 +41,19 @@ export const search = (body: unknown): DemoRequest => ({
 
 export const languages: DemoRequest = { method: 'GET', path: '/languages', handler: 'GET /languages' };
 
+/** What runs is counted of the memoized method behind it. */
+export const statistics = (language: string): DemoRequest => ({
+  method: 'GET',
+  path: `/statistics/${language}`,
+  handler: 'StatisticsService.of',
+});
+
+export const forgetStatistics = (language = ''): DemoRequest => ({
+  method: 'DELETE',
+  path: language === '' ? '/statistics' : `/statistics/${language}`,
+  handler: 'StatisticsService.of',
+});
+
 export const analysis = (body: unknown): DemoRequest => ({
   method: 'POST',
   path: '/analysis',

@@ -4,6 +4,7 @@ import {
   add,
   analysis,
   book,
+  forgetStatistics,
   home,
   languages,
   list,
@@ -13,6 +14,7 @@ import {
   remove,
   reprice,
   search,
+  statistics,
 } from './requests.js';
 
 type Body = (body: string) => boolean;
@@ -127,6 +129,32 @@ export async function model(player: Player): Promise<void> {
   const refused: Expectation = { status: 422, verdict: 'MISS', runs: 1 };
   await player.play('A text without words is an error', analysis({ text: '1 2 3' }), refused);
   await player.play('It was not kept', analysis({ text: '1 2 3' }), refused);
+}
+
+/** A method of a service, remembered for each of its arguments: no view is cached here. */
+export async function memoizedMethod(player: Player): Promise<void> {
+  player.chapter('A heavy method of a service is memoized (X-Cache is for views, so there is none)');
+  const computed = (body?: Body): Expectation => ({
+    status: 200,
+    verdict: '-',
+    runs: 1,
+    ...(body && { body }),
+  });
+  const kept = (body: Body): Expectation => ({ status: 200, verdict: '-', runs: 0, body });
+  const forgotten: Expectation = { status: 204, verdict: '-', runs: 0 };
+  await player.play('A clean start', forgetStatistics(), forgotten);
+  const english = await player.play('Statistics, computed', statistics('English'), computed(has('"books"')));
+  const french = await player.play('Of another language', statistics('French'), computed());
+  await player.play('Again: nothing is computed', statistics('English'), kept(same(english)));
+  await player.play('The other one, too', statistics('French'), kept(same(french)));
+  await player.play('One call is evicted', forgetStatistics('English'), forgotten);
+  await player.play('It is computed anew', statistics('English'), computed());
+  await player.play('The other one is not', statistics('French'), kept(same(french)));
+  await player.play('All calls are evicted', forgetStatistics(), forgotten);
+  await player.play('Computed', statistics('English'), computed());
+  await player.play('Computed, too', statistics('French'), computed());
+  await player.play('A price changes', reprice(NAME, OLD_PRICE), write(204));
+  await player.play('Its tag evicted them', statistics('English'), computed());
 }
 
 /** Against an application whose model service is not there. */

@@ -309,14 +309,18 @@ export class TieredStore implements CacheStore {
   }
 }
 
-/** Of a tier that knows of one kind of values only: no key of the other begins like these. */
+/**
+ * Of a tier that knows of one kind of values only: no key of the other begins like these, and clearing these is an
+ * eviction. Clearing the other takes these along.
+ */
 function prefixed(values: ValueStorage): ItemStorage {
-  const name = (key: string): string => `\u0000item:${key}`;
+  const name = (key: string): string => `\u0001item:${key}`;
   return {
+    clearedBy: '*items',
     get: (key) => values.get(name(key)),
     set: (key, value, life) => values.set(name(key), value, life),
     delete: (key) => values.delete(name(key)),
     has: (key) => values.has(name(key)),
-    clear: () => values.clear(),
+    clear: () => Promise.reject(new Error('cleared by their tag')),
   };
 }
