@@ -2,7 +2,7 @@
 // what users can import, and its types. `--write` writes them anew, after a change that is meant.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
+import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const packageJson = `${root}libs/caching/package.json`;
@@ -43,7 +43,7 @@ for (const [entry, { types }] of Object.entries(exports)) {
     localBuild: isWriting,
     messageCallback: (message) => {
       message.handled = true;
-      if (message.logLevel === 'error') process.stderr.write(`${message.text}\n`);
+      if (message.logLevel === ExtractorLogLevel.Error) process.stderr.write(`${message.text}\n`);
     },
   });
   if (!result.apiReportChanged) continue;
