@@ -57,6 +57,8 @@ export class BooksApp {
     if (logger) testing.setLogger(logger);
     const nest = configure((await testing.compile()).createNestApplication(adapterFor(platform)));
     await nest.listen(settings.port, settings.host);
+    // A connection must not end while this process is busy for some seconds, as it is when a second database starts.
+    Object.assign(nest.getHttpServer() as object, { keepAliveTimeout: 60_000 });
     return new BooksApp(nest, await nest.getUrl());
   }
 
