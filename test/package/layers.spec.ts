@@ -76,8 +76,10 @@ const LAYERS: readonly Layer[] = [
 
 /** Who may import the files of `observe/` beside its events, and the door for users. */
 const COMPOSITION = [
+  'caching.dashboard',
   'caching.module',
   'caching.runtime',
+  'caching.store',
   'index',
   'open-telemetry',
   'prometheus',

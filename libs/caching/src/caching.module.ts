@@ -7,7 +7,6 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
   type Provider,
-  type Type,
 } from '@nestjs/common';
 import { isDeepStrictEqual } from 'node:util';
 import { CACHE_MANAGER } from '@nestjs/cache-manager';
@@ -34,15 +33,11 @@ import {
   type CachingOverrides,
 } from './caching.options.js';
 import { checkObject, resolveOptions } from './resolve-options.js';
+import { withDashboard } from './caching.dashboard.js';
 import { CachingRuntime } from './caching.runtime.js';
-import type { RoutePolicy } from './http/route-table.js';
-import { readTag } from './http/route-tags.js';
+import { SERVICES } from './caching.services.js';
 import { MemoizeHost } from './memoize/memoize-host.js';
 import { warnOfNeighbours } from './neighbours.js';
-import { createDashboardController } from './observe/dashboard/dashboard.controller.js';
-import { Dashboard } from './observe/dashboard/dashboard.js';
-import { Toolbar } from './observe/dashboard/toolbar.js';
-import { resolveDashboard, resolveToolbar } from './observe/dashboard/dashboard-options.js';
 import { CacheEvents } from './observe/events.js';
 import { CacheValues } from './values/cache-values.service.js';
 
@@ -70,65 +65,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
       },
     )
     .build();
-
-/** Adds the dashboard and the toolbar, where they are wanted. */
-function withDashboard(
-  definition: DynamicModule,
-  given: CachingModuleExtras['dashboard'],
-  toolbar: CachingModuleExtras['toolbar'],
-): DynamicModule {
-  const isProduction = process.env.NODE_ENV === 'production';
-  const dashboard = resolveDashboard(given, isProduction);
-  const hasToolbar = resolveToolbar(toolbar, dashboard, isProduction);
-  if (dashboard === undefined) return definition;
-  const controller = createDashboardController(dashboard);
-  return {
-    ...definition,
-    controllers: [controller],
-    providers: [...(definition.providers ?? []), dashboardProvider(controller, hasToolbar)],
-  };
-}
-
-function dashboardProvider(controller: Type, hasToolbar: boolean): Provider {
-  return {
-    provide: Dashboard,
-    inject: [CachingRuntime, CacheInspector],
-    useFactory: (runtime: CachingRuntime, inspector: CacheInspector) => {
-      const toolbar = hasToolbar ? toolbarOf(runtime, controller) : undefined;
-      runtime.pages = toolbar;
-      const dashboard = new Dashboard({
-        toolbar,
-        events: runtime.events,
-        clock: runtime.clock,
-        inspector,
-        evictions: new CacheEvictionService({
-          evict: (tags) => runtime.evict(tags, { via: 'dashboard' }),
-          routes: () => runtime.routes,
-          memoizer: runtime.memoizer,
-        }),
-        namespace: runtime.options.namespace,
-        store: runtime.store.name,
-        memory: () => runtime.memoryUse,
-        routes: () => runtime.paths,
-      });
-      runtime.closeWith(() => dashboard.close());
-      return dashboard;
-    },
-  };
-}
-
-function toolbarOf(runtime: CachingRuntime, controller: Type): Toolbar {
-  const isOwn = ({ site }: RoutePolicy): boolean => site.controller === controller;
-  return new Toolbar({
-    isOwn,
-    script: () => {
-      const page = runtime.paths.find(({ route }) => isOwn(route) && route.site.method === 'page');
-      return page && `${page.path}/assets/toolbar.js`;
-    },
-    peek: (key) => runtime.store.peek?.(key),
-    tagNames: (tags) => tags.map(readTag).flatMap(({ kind, name }) => (kind === 'tag' ? [name] : [])),
-  });
-}
 
 function cacheManagerProvider(): Provider {
   return {
@@ -211,53 +147,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
     runtimeProvider,
     hostProvider,
     CacheContext as never,
-    {
-      provide: CacheEvictionService,
-      inject: [CachingRuntime],
-      useFactory: (runtime: CachingRuntime) =>
-        new CacheEvictionService({
-          evict: (tags, soft) => runtime.evict(tags, { via: 'service' }, soft),
-          routes: () => runtime.routes,
-          memoizer: runtime.memoizer,
-        }),
-    },
-    {
-      provide: CacheRoutes,
-      inject: [CachingRuntime],
-      useFactory: (runtime: CachingRuntime) =>
-        new CacheRoutes({
-          routes: () => runtime.routes,
-          background: runtime.options.enabled ? runtime.background : undefined,
-        }),
-    },
-    {
-      provide: CacheInspector,
-      inject: [CachingRuntime],
-      useFactory: (runtime: CachingRuntime) =>
-        new CacheInspector({
-          explainer: () => runtime.explainer,
-          each: runtime.store.each?.bind(runtime.store),
-          peek: runtime.store.peek?.bind(runtime.store),
-          routes: () => runtime.routes,
-          evictions: (limit) => runtime.history.evictions(limit),
-          now: () => runtime.clock.now(),
-        }),
-    },
-    {
-      provide: CacheValues,
-      inject: [CachingRuntime],
-      useFactory: (runtime: CachingRuntime) => runtime.cacheValues,
-    },
-    {
-      provide: CacheHealth,
-      inject: [CachingRuntime],
-      useFactory: (runtime: CachingRuntime) => new CacheHealth(() => runtime.health()),
-    },
-    {
-      provide: CacheEvents,
-      inject: [CachingRuntime],
-      useFactory: (runtime: CachingRuntime) => runtime.events,
-    },
+    ...SERVICES,
   ],
   exports: [
     CacheContext as never,
@@ -272,7 +162,7 @@ function isSameOptions(one: CachingModuleOptions, other: CachingModuleOptions): 
 })
 export class CachingModule
   extends ConfigurableModuleClass
-  implements OnModuleInit, OnModuleDestroy, OnModuleDestroy, OnApplicationShutdown
+  implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
 {
   readonly #isFirst: boolean;
 

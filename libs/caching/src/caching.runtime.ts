@@ -10,6 +10,7 @@ import { StoreGuard } from './cache/guard.js';
 import { StoreTrouble } from './cache/store-trouble.js';
 import { type Eviction, ViewCache } from './cache/view-cache.js';
 import type { ResolvedOptions } from './caching.options.js';
+import { buildStore } from './caching.store.js';
 import { createCacheManager } from './cache-values.js';
 import { contextDecoratorFactory } from './cache-context.js';
 import { BackgroundWork } from './cache/background-work.js';
@@ -30,16 +31,13 @@ import { ViewServer } from './http/view-server.js';
 import { CacheMetrics } from './observe/cache-metrics.js';
 import type { MemoryUse } from './observe/dashboard/dashboard.js';
 import { CacheEvents } from './observe/events.js';
-import { tellDropped, tellTier } from './observe/tell-store.js';
-import { CacheStoreError } from './caching.errors.js';
-import { ALL_VIEWS } from './http/route-tags.js';
 import { findMemoized } from './memoize/memoized-classes.js';
 import type { MemoizeHost } from './memoize/memoize-host.js';
 import type { ResultLimits } from './memoize/call-server.js';
 import { Memoizer } from './memoize/memoizer.js';
 import { EntryValues } from './stores/entry-values.js';
 import { MemoryStore } from './stores/memory.store.js';
-import { isSharedTier, type ItemStorage, type SharedTier } from './stores/shared-tier.js';
+import type { ItemStorage } from './stores/shared-tier.js';
 import type { CacheStore } from './stores/store.js';
 import { TieredStore } from './stores/tiered.store.js';
 import { CacheValues, type CacheValuesParts } from './values/cache-values.service.js';
@@ -75,7 +73,7 @@ export class CachingRuntime {
   readonly interceptor = new ViewCacheInterceptor(() => this.#parts);
   #values: Cache | undefined;
   /** The memory store, or the tier in front of a shared one. */
-  #local: MemoryStore | undefined;
+  readonly #local: MemoryStore | undefined;
   /** What is to be ended with the application. */
   readonly #stops: (() => void)[] = [];
   #itemCache: ViewCache | undefined;
@@ -91,9 +89,19 @@ export class CachingRuntime {
     this.events = new CacheEvents((error) => this.logger.error(error), clock, options.serverTiming);
     this.#trouble = new StoreTrouble(clock, this.logger);
     this.history = new History(clock);
-    const { store, storeTimeout, coalesceTimeout, onStoreFailure } = options;
-    this.store = store === undefined ? this.#memory() : isSharedTier(store) ? this.#tiered(store) : store;
-    if (this.store instanceof MemoryStore) this.#watch(this.store);
+    const { storeTimeout, coalesceTimeout, onStoreFailure, ttl, maxEntryBytes } = options;
+    const built = buildStore({
+      options,
+      clock,
+      events: this.events,
+      history: this.history,
+      trouble: this.#trouble,
+      logger: this.logger,
+      longestLife: () => Math.max(ttl, this.#routes.longestLife, this.#limits.longestLife),
+      largestEntry: () => Math.max(maxEntryBytes, this.#routes.largestEntry, this.#limits.largestEntry),
+    });
+    this.store = built.store;
+    this.#local = built.local;
     this.cache = new ViewCache({
       store: this.store,
       clock,
@@ -319,50 +327,9 @@ export class CachingRuntime {
     };
   }
 
-  #watch(memory: MemoryStore): void {
-    this.#local = memory;
-    memory.onDropped = tellDropped(this.events, this.clock);
-  }
-
   #measure(): void {
     const metrics = new CacheMetrics(() => this.#local);
     this.events.on(metrics.record);
     this.#stops.push(...this.options.metrics.map((exporter) => exporter.start(metrics)));
-  }
-
-  #memory(): MemoryStore {
-    const { memory } = this.options;
-    // Without room for an entry it still knows what was evicted, which fills in flight are checked against.
-    const options = memory === false ? { maxBytes: 1, maxEntries: 1 } : memory;
-    const store = new MemoryStore({ ...options, clock: this.clock });
-    this.#watch(store);
-    return store;
-  }
-
-  #tiered(tier: SharedTier): TieredStore {
-    const { namespace, coherence, heartbeat, storeTimeout, ttl, maxEntryBytes, keyHash } = this.options;
-    if (tier.caveat !== undefined) this.logger.warn(`Store "${tier.name}": ${tier.caveat}`);
-    return new TieredStore({
-      tier,
-      local: this.#memory(),
-      clock: this.clock,
-      namespace,
-      coherence,
-      heartbeat,
-      timeout: storeTimeout,
-      digest: keyHash,
-      longestLife: () => Math.max(ttl, this.#routes.longestLife, this.#limits.longestLife),
-      maxEntryBytes: () => Math.max(maxEntryBytes, this.#routes.largestEntry, this.#limits.largestEntry),
-      everything: ALL_VIEWS,
-      onHeard: (tags) => this.history.evicted(tags, { via: 'elsewhere' }),
-      onCaveat: (caveat) => this.logger.warn(caveat),
-      onError: (operation, cause) => {
-        const error = CacheStoreError.from(operation, cause);
-        this.#trouble.failed(error);
-        if (this.events.active)
-          this.events.emit({ type: 'storeError', at: this.clock.now(), operation, error });
-      },
-      observer: tellTier(this.events, this.clock, tier.name),
-    });
   }
 }
