@@ -94,6 +94,9 @@ describe.each(PLATFORMS)('The books API on %s', (platform) => {
         'POST /analysis',
         'GET /notice',
         'PUT /notice',
+        'GET /statistics/{language}',
+        'DELETE /statistics/{language}',
+        'DELETE /statistics',
         'GET /stats',
       ].toSorted(),
     );
