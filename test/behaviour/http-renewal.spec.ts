@@ -203,6 +203,47 @@ describe.each(PLATFORMS)('a validator of a route on %s', (platform) => {
     expect((await ask()).text).toBe('{"run":4}');
   });
 
+  it('never brings back what was evicted while a request waited for another to renew it', async () => {
+    const { running, ask, clock, evictions } = await start();
+    await ask();
+    clock.advance(10_000);
+    const gate = new HandlerGate();
+    said = async () => {
+      await gate.pass();
+      return 'v1';
+    };
+    const leader = ask();
+    await gate.reached;
+    // The waiter has come later in the sequence than the leader, so it is not given what the eviction ends.
+    await evictions.byTag('another');
+    running.events.length = 0;
+    const waiter = ask();
+    await until(() => running.events.some(({ type }) => type === 'miss'), 'the second one waits');
+    await evictions.byTag('late:1');
+    gate.open();
+    expect([(await leader).text, (await waiter).text]).toEqual(['{"run":1}', '{"run":2}']);
+    said = () => 'v1';
+    expect((await ask()).text).toBe('{"run":2}');
+  });
+
+  it('never brings back what was evicted while the tags of a request were asked for', async () => {
+    let gate: HandlerGate | undefined;
+    const tags = async () => {
+      await gate?.pass();
+      return ['book'];
+    };
+    const { ask, clock, evictions } = await start({ tags });
+    await ask();
+    clock.advance(10_000);
+    gate = new HandlerGate();
+    const asking = ask();
+    await gate.reached;
+    await evictions.byTag('late:1');
+    gate.open();
+    expect((await asking).text).toBe('{"run":2}');
+    expect((await ask()).text).toBe('{"run":2}');
+  });
+
   it('makes nothing live for longer at a time than its fields say', async () => {
     const { ask, clock } = await start({ ttl: '60s' });
     fields = { Expires: new Date(clock.now() + 20_000).toUTCString() };

@@ -21,7 +21,8 @@ export interface ViewKey {
 
 /** What a fill asks of the engine. */
 export interface FillHost {
-  isCurrent(): boolean;
+  /** Default: the fill's own start and tags. */
+  isCurrent(start?: StampPosition, tags?: readonly string[]): boolean;
   /**
    * Whether it is kept.
    *
@@ -166,6 +167,14 @@ export class Fill {
       kept = this.host.save(entry, this.#takeLease(), this.trace, variants);
     }
     this.#end({ response, current, handlerTime: this.handlerTime, variant }, kept);
+  }
+
+  /**
+   * Whether what was found before may be renewed now: not where it was evicted since, be it before this fill began. Who
+   * waited for another's fill, or for a callback, has found it at an earlier position than its own fill starts from.
+   */
+  mayRenew({ start, tags }: Entry): boolean {
+    return this.host.isCurrent(start, tags);
   }
 
   /**

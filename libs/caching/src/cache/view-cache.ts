@@ -205,7 +205,7 @@ export class ViewCache {
     const start = this.#store.position;
     tags.push(view.key);
     return new Fill(view, start, 0, tags, undefined, {
-      isCurrent: () => this.#store.isCurrent(start, tags),
+      isCurrent: (since = start, of = tags) => this.#store.isCurrent(since, of),
       save: (entry) => {
         take(entry);
         return false;
@@ -285,7 +285,7 @@ export class ViewCache {
     if (view.primary !== undefined) tags.push(view.primary);
     const flight = leads ? this.#flights.lead(view.key, start, tags) : undefined;
     return new Fill(view, start, ++this.#fills, tags, flight, {
-      isCurrent: () => this.#store.isCurrent(start, tags),
+      isCurrent: (since = start, of = tags) => this.#store.isCurrent(since, of),
       save: (entry, lease, trace, variants) =>
         this.#save(view, entry, lease, trace ?? this.#events.begin(view.route), variants),
       now: () => this.#clock.now(),

@@ -35,11 +35,12 @@ export function renewOr(
 ): Observable<unknown> {
   const { validator, route } = policy;
   if (validator === undefined) return otherwise();
+  let known: Entry | undefined;
   const decide = (said: unknown): Observable<unknown> => {
     fill.validator = textOf(said, route);
-    if (stale === undefined || fill.validator === undefined || stale.validator !== fill.validator)
+    if (known === undefined || fill.validator === undefined || known.validator !== fill.validator)
       return otherwise();
-    const entry = renew(policy, exchange, fill, stale);
+    const entry = renew(policy, exchange, fill, known);
     return entry === undefined ? otherwise() : renewed(entry);
   };
   // All that wait would ask in vain, one after the other.
@@ -48,6 +49,8 @@ export function renewOr(
     throw error;
   };
   return defer(() => {
+    // What is evicted from here on is evicted after the start of the fill, which then stores nothing.
+    known = stale !== undefined && fill.mayRenew(stale) ? stale : undefined;
     const said = attempt(() => callUser('validator', route, () => validator(exchange.request)), failed);
     if (!isPromiseLike(said)) return attempt(() => decide(said), failed);
     const decided = said.then((value) => {
