@@ -244,6 +244,16 @@ describe.each(PLATFORMS)('a validator of a route on %s', (platform) => {
     expect((await ask()).text).toBe('{"run":2}');
   });
 
+  it('renews for as long as a response lives, also after a soft eviction early in its life', async () => {
+    const { ask, clock, evictions } = await start();
+    await ask();
+    clock.advance(1_000);
+    await evictions.byTag('late:1', { soft: true });
+    const renewed = await ask();
+    expect([renewed.verdict, runs]).toEqual(['REVALIDATED', 1]);
+    expect(renewed.cacheStatus).toBe('nestjs-caching; fwd=stale; fwd-status=304; ttl=10; detail=validator');
+  });
+
   it('makes nothing live for longer at a time than its fields say', async () => {
     const { ask, clock } = await start({ ttl: '60s' });
     fields = { Expires: new Date(clock.now() + 20_000).toUTCString() };

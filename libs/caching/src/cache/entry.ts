@@ -36,6 +36,8 @@ export interface EntryLife {
   readonly alwaysRevalidate: boolean;
   /** Not to be used stale, whoever wishes it. */
   readonly staleForbidden: boolean;
+  /** By how many milliseconds a soft eviction has made `freshUntil` earlier; not kept beyond this process. */
+  readonly softenedBy?: number;
 }
 
 /** A stored view, or the word that there are several of one key. */
@@ -93,6 +95,7 @@ export function softened(
     freshUntil: life.freshUntil - earlier,
     staleWhileRevalidateUntil: life.staleWhileRevalidateUntil - earlier,
     staleIfErrorUntil: life.staleIfErrorUntil - earlier,
+    softenedBy: (life.softenedBy ?? 0) + earlier,
   };
 }
 

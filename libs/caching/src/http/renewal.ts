@@ -119,7 +119,9 @@ function renewedLife(
   const received = { status, headers, requestedAt: now, receivedAt: now, isAuthorized: false };
   const said = lifeOf({ ...policy, ttl }, received);
   if (!said.store) return undefined;
-  const span = Math.min(freshUntil - storedAt, said.life.freshUntil - now);
+  // A soft eviction ended its time early, which says nothing of how long it lives when it holds.
+  const lifetime = freshUntil + (freshness?.softenedBy ?? 0) - storedAt;
+  const span = Math.min(lifetime, said.life.freshUntil - now);
   return {
     freshUntil: now + span,
     ageAtStore: 0,
