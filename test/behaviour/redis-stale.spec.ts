@@ -151,6 +151,20 @@ describe.each(PLATFORMS)('stale responses in Redis on %s', (platform) => {
     },
   );
 
+  it('make room in process for what another instance has renewed', async () => {
+    const [a, c] = [await start(), await start({ memory: false })];
+    await store(a, '/views/lasting');
+    await verdictComes(c, '/views/lasting', 'HIT');
+    await a.app.get(CacheEvictionService).byTag('lasting', { soft: true });
+    await verdictComes(c, '/views/lasting', 'STALE');
+    await verdictComes(c, '/views/lasting', 'HIT');
+    a.events.length = 0;
+    const texts = [(await get(a, '/views/lasting')).text, (await get(a, '/views/lasting')).text];
+    expect(texts).toEqual(['{"run":2}', '{"run":2}']);
+    const tiers = a.events.flatMap((event) => (event.type === 'hit' ? [event.tier] : []));
+    expect(tiers).toEqual(['shared', 'local']);
+  });
+
   it('are kept in process where Redis has lost them alone', async () => {
     const a = await start();
     await store(a, '/views/rescued');

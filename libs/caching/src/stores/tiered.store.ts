@@ -266,6 +266,7 @@ export class TieredStore implements CacheStore {
     const taken = {
       ...entry,
       ...(at !== undefined && { freshness: softened(entry, at) }),
+      ...(at === undefined && isFresh(entry, now) && { order: this.#orderOfStale(key, now) }),
       start: this.position,
     };
     this.#keep(taken);
@@ -276,6 +277,15 @@ export class TieredStore implements CacheStore {
   #kept(key: string): Entry | StampPosition {
     const found = this.#local.lookup(key);
     return isEntry(found) ? found : this.position;
+  }
+
+  /**
+   * The place of what is kept here though it is stale, which what others have filled since is to take; 0, before all fills
+   * of this process, where there is nothing or something fresh.
+   */
+  #orderOfStale(key: string, now: number): number {
+    const present = this.#local.lookup(key);
+    return isEntry(present) && present.vary === undefined && !isFresh(present, now) ? present.order : 0;
   }
 
   /** In memory of its own: the frame is a part of what came from the socket, all of which it would keep alive. */
