@@ -57,7 +57,9 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('the packed library', () => {
   it('holds what users need and nothing of the repository', () => {
-    const other = tarball.contents.filter((file) => !/^dist\/(?!.*\.spec\.)[\w./-]+\.(js|d\.ts)$/.test(file));
+    const page = /^dist\/observe\/dashboard\/page\/[\w-]+\.(css|html|svg)$/;
+    const code = /^dist\/(?!.*\.spec\.)[\w./-]+\.(js|d\.ts)$/;
+    const other = tarball.contents.filter((file) => !code.test(file) && !page.test(file));
     expect(other.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
     expect(tarball.contents).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts']));
   });
