@@ -134,6 +134,7 @@ export const EVICTION_PROMISES: Chapter<OpenedStore> = {
       freshUntil: now + 1_000,
       staleWhileRevalidateUntil: now + 11_000,
       staleIfErrorUntil: now + 21_000,
+      softenedBy: lifeFrom(now).freshUntil - (now + 1_000),
     });
     assert.equal(isFresh(await opened.find('b'), clock.now()), true);
     // What began before it is as old.
