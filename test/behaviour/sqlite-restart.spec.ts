@@ -1,7 +1,13 @@
 import { Controller, Get, Param } from '@nestjs/common';
 import { CACHE_MANAGER } from '@nestjs/cache-manager';
 import type { Cache } from 'cache-manager';
-import { CacheEvictionService, CacheView, type CachingModuleOptions, storeFromUrl } from 'nestjs-caching';
+import {
+  CacheEvictionService,
+  CacheInspector,
+  CacheView,
+  type CachingModuleOptions,
+  storeFromUrl,
+} from 'nestjs-caching';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PLATFORMS, type RunningApplication, startApplication } from '../support/application.js';
 import { burst } from '../support/burst.js';
@@ -71,6 +77,17 @@ describe.each(PLATFORMS)('a cache in a file on %s', (platform) => {
     const after = await start();
     expect((await after.request('/books/ulysses')).verdict).toBe('HIT');
     expect((await after.request('/books/emma')).verdict).toBe('MISS');
+  });
+
+  it('takes its first look at the evictions of others for no eviction', async () => {
+    const first = await start();
+    await store(first, '/books/ulysses');
+    await stop(first);
+    const after = await start();
+    expect((await after.request('/books/ulysses')).verdict).toBe('HIT');
+    const inspector = after.app.get(CacheInspector);
+    expect(await inspector.explain({ url: '/books/emma' })).toMatchObject({ reason: 'never-filled' });
+    expect(inspector.evictions()).toEqual([]);
   });
 
   it('is shared by two applications at once: entries, evictions, values and handler runs', async () => {

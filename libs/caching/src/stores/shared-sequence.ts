@@ -19,8 +19,8 @@ export interface SharedSequenceHost {
   readonly timeout: number;
   /** A tag that every entry carries. */
   readonly everything: string;
-  /** Others evicted these. */
-  readonly onEvicted: (tags: readonly string[]) => void;
+  /** Others evicted these. `isFirst`: nothing of the sequence was known before, so it is everything. */
+  readonly onEvicted: (tags: readonly string[], isFirst: boolean) => void;
   readonly onError: (operation: string, error: unknown) => void;
   readonly observer: TierObserver | undefined;
 }
@@ -119,7 +119,7 @@ export class SharedSequence {
   hear(position: StampPosition, tags: readonly string[] | undefined): void {
     if (this.#foreign.has(position.epoch)) return;
     const heard = this.#log.hear(position, tags);
-    if (heard === 'next' && tags !== undefined) this.#host.onEvicted(tags);
+    if (heard === 'next' && tags !== undefined) this.#host.onEvicted(tags, false);
     else if (heard === 'gap') this.#miss(position);
   }
 
@@ -179,9 +179,10 @@ export class SharedSequence {
       const suspects = this.#foreign.suspects();
       const delta = await tier.sync(asked.known);
       this.#foreign.judge(suspects, delta.position.epoch);
+      const isFirst = this.#log.position === undefined;
       const missed = this.#log.catchUp(delta);
-      if (missed === 'everything') onEvicted([everything]);
-      else if (missed.length > 0) onEvicted(missed);
+      if (missed === 'everything') onEvicted([everything], isFirst);
+      else if (missed.length > 0) onEvicted(missed, isFirst);
       observer?.synchronized(this.#proof.lag, missed === 'everything' ? 'all' : missed.length);
       if (this.#proof.prove(asked)) return;
     }

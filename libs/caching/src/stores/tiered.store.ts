@@ -85,9 +85,11 @@ export class TieredStore implements CacheStore {
       heartbeat: options.heartbeat,
       timeout: options.timeout,
       everything: options.everything,
-      onEvicted: (tags) => {
+      onEvicted: (tags, isFirst) => {
+        // The first answer ends what was stored before it: where that is nothing, nobody evicted anything.
+        const isNews = !isFirst || local.entries > 0;
         local.evict(tags);
-        options.onHeard?.(tags);
+        if (isNews) options.onHeard?.(tags);
       },
       onError: options.onError,
       observer: options.observer,
