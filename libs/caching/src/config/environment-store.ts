@@ -54,7 +54,11 @@ export function storeOf(
   } catch (error) {
     if (!(error instanceof CachingConfigError)) throw error;
     const { field, given: shown, allowed } = error;
-    if (field === 'url' || field === 'driver') throw environment.wrong(variable, shown, allowed);
+    if (field === 'url') throw environment.wrong(variable, shown, allowed);
+    if (field === 'driver') {
+      const driver = given.sqlite?.driver ?? 'SQLite, of which no driver is installed';
+      throw environment.wrong(variable, driver, allowed);
+    }
     if (field === 'maxEntries') throw environment.wrong('SQLITE_MAX_ENTRIES', shown, allowed);
     throw error;
   }

@@ -25,7 +25,8 @@ export type SqliteDriver = 'better-sqlite3' | 'libsql' | 'node:sqlite';
 /** In the order in which they are looked for. */
 export const DRIVERS: readonly SqliteDriver[] = ['better-sqlite3', 'libsql', 'node:sqlite'];
 
-const ALLOWED = 'one that can be loaded: npm install better-sqlite3, or npm install libsql, or Node 22.13';
+const ALLOWED =
+  'a driver of SQLite that can be loaded: npm install better-sqlite3, or npm install libsql, or Node 22.13';
 
 /**
  * Loads a driver: the one that is named, or the first that is there.
