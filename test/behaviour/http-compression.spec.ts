@@ -235,4 +235,24 @@ describe('coded bodies', () => {
     await until(() => bodies.find(stored, 'gzip') === 'none', 'it is given up');
     expect(bodies.bytes).toBe(0);
   });
+
+  it('of one response are held by none where one more is too large', async () => {
+    const stored = storedResponse(TEXT);
+    const body = stored.body as Buffer;
+    const sizes = new CodedBodies(100_000);
+    for (const coding of ['gzip', 'br'] as const) {
+      sizes.make(stored, body, coding, () => []);
+      await until(() => typeof sizes.find(stored, coding) === 'object', 'it is made');
+    }
+    const bodies = new CodedBodies(sizes.bytes - 1);
+    for (const coding of ['gzip', 'br'] as const) {
+      bodies.make(stored, body, coding, () => []);
+      await until(() => bodies.find(stored, coding) !== 'at work', 'it is made');
+    }
+    expect([bodies.find(stored, 'gzip'), bodies.find(stored, 'br'), bodies.bytes]).toEqual([
+      undefined,
+      'none',
+      0,
+    ]);
+  });
 });

@@ -111,8 +111,12 @@ export class CodedBodies {
           if (!isWorthIt) return;
           variants.bytes += coded.length;
           this.#kept.set(variants, variants, { size: variants.bytes });
-          // Larger than all that may be kept.
-          if (!this.#kept.has(variants)) variants.byCoding.set(coding, 'none');
+          // Larger together than all that may be kept: the others go uncounted now, so they are not held either.
+          if (!this.#kept.has(variants)) {
+            variants.byCoding.clear();
+            variants.bytes = OVERHEAD;
+            variants.byCoding.set(coding, 'none');
+          }
         },
         // What can't be compressed is sent as it is.
         () => variants.byCoding.set(coding, 'none'),
