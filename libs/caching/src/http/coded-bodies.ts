@@ -42,7 +42,8 @@ class Variants {
  */
 export class CodedBodies {
   readonly #variants = new WeakMap<StoredResponse, Variants>();
-  readonly #kept: LRUCache<Variants, Variants>;
+  /** With their sizes for values: to set a value that is there already changes no size. */
+  readonly #kept: LRUCache<Variants, number>;
   #atWork = 0;
 
   /** @param maxBytes of all variants together */
@@ -51,7 +52,7 @@ export class CodedBodies {
       max: MAX_RESPONSES,
       maxSize: maxBytes,
       // Their response may be served for long yet: it starts anew.
-      dispose: (variants, _key, reason) => {
+      dispose: (_bytes, variants, reason) => {
         if (reason === 'set') return;
         variants.byCoding.clear();
         variants.bytes = OVERHEAD;
@@ -110,7 +111,7 @@ export class CodedBodies {
           );
           if (!isWorthIt) return;
           variants.bytes += coded.length;
-          this.#kept.set(variants, variants, { size: variants.bytes });
+          this.#kept.set(variants, variants.bytes, { size: variants.bytes });
           // Larger together than all that may be kept: the others go uncounted now, so they are not held either.
           if (!this.#kept.has(variants)) {
             variants.byCoding.clear();
