@@ -94,6 +94,8 @@ class Instance extends Player {
       shows(price)(body),
     );
     check(true, `${what}: read ${bodies.length} after the reply of the write, ${milliseconds.toFixed(1)} ms`);
+    // It is stored after the reply: whoever asks the other instance at once may be earlier than that.
+    await this.until(`${what} from the cache`, OTHERS_SEE_IT, (verdict) => verdict === 'HIT');
   }
 }
 
