@@ -344,4 +344,26 @@ describe.each(PLATFORMS)('a request-scoped provider on %s', (platform) => {
     expect(warningsAbout(app, 'Mine.name')).toHaveLength(1);
     expect(warningsAbout(app, 'Known')).toEqual([]);
   });
+
+  it.each([[undefined], [null], [''], [Number.NaN], [{}]])(
+    'share nothing where their cacheId() is %s: the call is an error that names it',
+    async (id) => {
+      let ran = 0;
+      @Injectable()
+      class Nobody {
+        cacheId() {
+          return id;
+        }
+
+        @Memoize()
+        async name(): Promise<number> {
+          return ++ran;
+        }
+      }
+      const app = await startApplication(platform, { controllers: [], providers: [Nobody] });
+      running.push(app);
+      await expect(app.app.get(Nobody).name()).rejects.toThrow(/cacheId\(\) of a memoized instance returned/);
+      expect(ran).toBe(0);
+    },
+  );
 });

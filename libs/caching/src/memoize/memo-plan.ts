@@ -272,8 +272,13 @@ export class MemoPlan implements ResultRules {
   }
 }
 
+/** An empty or meaningless id would give all instances that have it one another's results. */
 function idOf(self: unknown): unknown {
-  return (self as { cacheId(): unknown }).cacheId();
+  const id = (self as { cacheId(): unknown }).cacheId();
+  if (typeof id === 'string' ? id !== '' : typeof id === 'bigint' || Number.isFinite(id)) return id;
+  throw new CacheUsageError(
+    `cacheId() of a memoized instance returned ${describe(id)}; allowed: a non-empty text, a finite number or a bigint`,
+  );
 }
 
 /** All calls of one function on one class. */
