@@ -1,4 +1,4 @@
-import { Controller, Get, Res } from '@nestjs/common';
+import { Controller, Get, Res, ServiceUnavailableException } from '@nestjs/common';
 import { CacheView } from 'nestjs-caching';
 import type { Response } from 'express';
 import type { FastifyReply } from 'fastify';
@@ -12,12 +12,14 @@ describe.each(PLATFORMS)('what a request says of its caching on %s', (platform) 
   let runs: number;
   let control: string | undefined;
   let gate: HandlerGate | undefined;
+  let isFailing: boolean;
   let running: RunningApplication;
 
   beforeEach(async () => {
     runs = 0;
     control = undefined;
     gate = undefined;
+    isFailing = false;
     @Controller()
     class BooksController {
       @Get('books')
@@ -27,6 +29,7 @@ describe.each(PLATFORMS)('what a request says of its caching on %s', (platform) 
         runs += 1;
         const run = runs;
         await gate?.pass();
+        if (isFailing) throw new ServiceUnavailableException();
         return { run };
       }
 
@@ -121,6 +124,26 @@ describe.each(PLATFORMS)('what a request says of its caching on %s', (platform) 
     gate.open();
     // One run for both: nothing made requests for this key run alone.
     expect((await Promise.all(waiting)).map(({ text }) => text)).toEqual(['{"run":2}', '{"run":2}']);
+  });
+
+  // RFC 9111 §5.2.3 and §5.4.
+  it.each<Record<string, string>>([
+    { 'Cache-Control': 'x-unknown=1, no-transform' },
+    { 'Cache-Control': 'max-age=x' },
+    { Pragma: 'x-unknown' },
+  ])('that means nothing changes nothing of how stale content is served: %j', async (headers) => {
+    control = 'max-age=10, stale-while-revalidate=100, stale-if-error=200';
+    await ask();
+    running.clock.advance(30_000);
+    expect((await ask(headers)).cacheStatus).toContain('detail=stale-while-revalidate');
+    await until(() => runs === 2, 'it is renewed');
+    running.clock.advance(150_000);
+    isFailing = true;
+    const rescued = await ask(headers);
+    expect([rescued.status, rescued.cacheStatus]).toEqual([
+      200,
+      expect.stringContaining('detail=stale-if-error'),
+    ]);
   });
 
   it('only-if-cached: what is stored, or 504 and no handler', async () => {

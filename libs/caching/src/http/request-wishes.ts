@@ -6,6 +6,7 @@ import { RecentMap } from '../recent-map.js';
 import { currentAge } from './semantics/age.js';
 import {
   decideRequest,
+  NO_DIRECTIVES,
   parseRequestDirectives,
   type RequestDecision,
   type RequestDirectives,
@@ -28,10 +29,11 @@ export class RequestWishes {
 
   constructor(private readonly clock: Clock) {}
 
-  /** `undefined` where a request says nothing. */
+  /** `undefined` where a request says nothing that is known. */
   of(headers: Pick<IncomingHttpHeaders, 'cache-control' | 'pragma'>): Wish | undefined {
     if (headers['cache-control'] === undefined && headers.pragma === undefined) return undefined;
-    return parseRequestDirectives(headers);
+    const said = parseRequestDirectives(headers);
+    return said === NO_DIRECTIVES ? undefined : said;
   }
 
   decide(wish: Wish, key: string, entry: Entry | undefined): RequestDecision {

@@ -177,7 +177,9 @@ export class ViewServer {
     const entry = isEntry(found) ? found : found.stale;
     const { action, mayStore } = this.#wishes.decide(wish, view.key, entry);
     if (action === 'use' && entry !== undefined)
-      return this.#delivery.hit(policy, exchange, entry, isEntry(found) ? undefined : 'request');
+      return isEntry(found)
+        ? this.#hit(policy, exchange, view, found)
+        : this.#delivery.hit(policy, exchange, entry, 'request');
     if (action === 'gateway-timeout') {
       exchange.platform.setFields(exchange.response, fieldsOf(policy, { kind: 'only-if-cached' }));
       return throwError(() => new GatewayTimeoutException());

@@ -17,7 +17,8 @@ export interface RequestDirectives {
   readonly maxStale: number | undefined;
 }
 
-const NOTHING: RequestDirectives = {
+/** Of a request that says nothing, and of one whose directives are all unknown, which are ignored (RFC 9111 §5.2.3). */
+export const NO_DIRECTIVES: RequestDirectives = {
   noCache: false,
   noStore: false,
   onlyIfCached: false,
@@ -37,11 +38,13 @@ export function parseRequestDirectives(
   if (control === undefined) {
     // RFC 9111 §5.4: Pragma counts only where Cache-Control is not there.
     const { directives } = parseDirectives(headers.pragma);
-    return directives.some(({ name }) => name === 'no-cache') ? { ...NOTHING, noCache: true } : NOTHING;
+    return directives.some(({ name }) => name === 'no-cache')
+      ? { ...NO_DIRECTIVES, noCache: true }
+      : NO_DIRECTIVES;
   }
   const { directives } = parseDirectives(control);
   const all = (name: string) => directives.filter((directive) => directive.name === name);
-  return {
+  const said: RequestDirectives = {
     noCache: all('no-cache').length > 0,
     noStore: all('no-store').length > 0,
     onlyIfCached: all('only-if-cached').length > 0,
@@ -50,6 +53,7 @@ export function parseRequestDirectives(
     minFresh: pick(all('min-fresh'), Math.max),
     maxStale: pick(all('max-stale'), Math.min, Number.POSITIVE_INFINITY),
   };
+  return Object.values(said).some((value) => value !== false && value !== undefined) ? said : NO_DIRECTIVES;
 }
 
 /** @param bare what a directive without an argument says */
