@@ -3,12 +3,17 @@ import {
   Delete,
   Get,
   HttpException,
+  Lock,
+  Move,
   Param,
   Patch,
   Post,
+  Propfind,
+  Proppatch,
   Put,
   Redirect,
   Res,
+  Search,
 } from '@nestjs/common';
 import { CacheEvict, CacheView, type CachingModuleOptions, jsonBody } from 'nestjs-caching';
 import type { Response } from 'express';
@@ -51,6 +56,26 @@ describe.each(PLATFORMS)('a write on %s', (platform) => {
       }
 
       @Delete(':name') remove() {
+        return {};
+      }
+
+      @Lock(':name') lock() {
+        return {};
+      }
+
+      @Move(':name') move() {
+        return {};
+      }
+
+      @Proppatch(':name') change() {
+        return {};
+      }
+
+      @Propfind(':name') describe() {
+        return {};
+      }
+
+      @Search(':name') find() {
         return {};
       }
 
@@ -126,7 +151,7 @@ describe.each(PLATFORMS)('a write on %s', (platform) => {
     return verdictsOf(running, ...reads);
   };
 
-  it.each(['PUT', 'PATCH', 'DELETE'])(
+  it.each(['PUT', 'PATCH', 'DELETE', 'LOCK', 'MOVE', 'PROPPATCH'])(
     'evicts its own path, every query of it, and no other: %s',
     async (method) => {
       await start();
@@ -134,6 +159,11 @@ describe.each(PLATFORMS)('a write on %s', (platform) => {
       expect(await after(method, '/api/books/emma', ...reads)).toEqual(['MISS', 'MISS', 'HIT', 'HIT']);
     },
   );
+
+  it.each(['PROPFIND', 'SEARCH'])('is none where its method only reads: %s', async (method) => {
+    await start();
+    expect(await after(method, '/api/books/emma', '/api/books/emma')).toEqual(['HIT']);
+  });
 
   it('evicts its own path where it is a POST', async () => {
     await start();

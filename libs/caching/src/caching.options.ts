@@ -134,8 +134,8 @@ export interface CachingModuleOptions extends CachePolicyOptions {
   /** How long after its start a fill is waited for by requests of the same key. Default `'30s'`. */
   coalesceTimeout?: Duration;
   /**
-   * A successful POST, PUT, PATCH or DELETE evicts its own path, and those that its `Location` and `Content-Location`
-   * name. Default `true`.
+   * A successful POST, PUT, PATCH, DELETE, or any other request whose method is not known to be safe, evicts its own
+   * path, and those that its `Location` and `Content-Location` name. Default `true`.
    */
   autoEvict?: boolean;
   /**

@@ -4,14 +4,12 @@ import type { EvictionSource } from '../cache/history.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import { CacheStoreError } from '../caching.errors.js';
 import type { CachedPaths } from './cached-paths.js';
-import { changedTags, isUnsafe } from './changed-paths.js';
+import { changedTags } from './changed-paths.js';
 import { type EvictPolicy, evictedTags } from './evict-policy.js';
 import { beforeEachPart, type FrameworkResponse, holdEnd, type HttpPlatform } from './platform/platform.js';
 import type { RequestView } from './request-view.js';
 import type { RouteSite } from './route-policy.js';
-
-/** Methods that ask for nothing to be changed (RFC 9110 §9.2.1). */
-const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+import { isSafe } from './semantics/methods.js';
 
 /** A request to a handler whose success may evict. */
 export interface Writing {
@@ -41,8 +39,8 @@ export class CacheEvictor {
   after(writing: Writing, next: CallHandler): Observable<unknown> {
     const { site, platform, request } = writing;
     const { method } = request;
-    const policy = writing.policy?.unsafeOnly && SAFE_METHODS.has(method) ? undefined : writing.policy;
-    const evictsItself = writing.evictsItself && isUnsafe(method);
+    const policy = writing.policy?.unsafeOnly && isSafe(method) ? undefined : writing.policy;
+    const evictsItself = writing.evictsItself && !isSafe(method);
     if (policy === undefined && !evictsItself) return next.handle();
     const response = platform.node(writing.response);
     const { rawHandler } = site;

@@ -4,9 +4,6 @@ import { type RequestView, splitTarget } from './request-view.js';
 import type { RouteSite } from './route-policy.js';
 import { pathTag } from './route-tags.js';
 
-/** RFC 9110 §9.2.1: methods that ask for something to be changed; of the others, the standard knows nothing. */
-const UNSAFE_METHODS: ReadonlySet<string> = new Set(['DELETE', 'PATCH', 'POST', 'PUT']);
-
 /** The fields in which a reply names what else was changed (RFC 9111 §4.4). */
 const LOCATION_FIELDS = ['location', 'content-location'] as const;
 
@@ -18,10 +15,6 @@ export interface Write {
   readonly field: (name: string) => unknown;
   /** What its handler returned. */
   readonly value: unknown;
-}
-
-export function isUnsafe(method: string): boolean {
-  return UNSAFE_METHODS.has(method);
 }
 
 /**

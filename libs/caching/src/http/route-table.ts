@@ -19,12 +19,12 @@ import {
   NO_CACHE,
 } from '../decorators.js';
 import { CachedPaths } from './cached-paths.js';
-import { isUnsafe } from './changed-paths.js';
 import { checkEvict, type EvictPolicy, templateParams } from './evict-policy.js';
 import { findUncovered } from './key-coverage.js';
 import { MEMO_BYTES } from './key-builder.js';
 import { possibleParams } from './path-params.js';
 import { compileView, type RouteSite, type ViewPolicy } from './route-policy.js';
+import { isSafe } from './semantics/methods.js';
 import { checkViewOptions, mergeViewOptions } from './view-options.js';
 
 /** What the cache does for one handler. */
@@ -168,7 +168,7 @@ class RouteCompiler {
 
   #mayWrite(): boolean {
     const method = RequestMethod[Reflect.getMetadata(METHOD_METADATA, this.#handler) as RequestMethod];
-    return method === 'ALL' || isUnsafe(method);
+    return method !== undefined && !isSafe(method);
   }
 
   #view(): ViewPolicy | undefined {
