@@ -9,8 +9,8 @@ import { wireRequest } from '../support/wire.js';
 type AnyResponse = Response & FastifyReply;
 type Fields = readonly (readonly [name: string, value: string | string[]])[];
 
-/** Seconds from the clock's now, as a date; anything else stays. */
-const AT = /^@(-?\d+)$/;
+/** Seconds from the clock's now, as a date, with two of these in capitals; anything else stays. */
+const AT = /^(@@?)(-?\d+)$/;
 
 /** What a test of shared caches sends as an origin, after how many seconds it asks again, and who answers. */
 const REUSE: readonly (readonly [what: string, fields: Fields, after: number, isReused: boolean])[] = [
@@ -58,6 +58,7 @@ const REUSE: readonly (readonly [what: string, fields: Fields, after: number, is
   ],
   ['Expires, before it', [['Expires', '@60']], 59, true],
   ['Expires, after it', [['Expires', '@60']], 60, false],
+  ['an Expires of another case', [['Expires', '@@60']], 59, true],
   ['Expires: 0', [['Expires', '0']], 0, false],
   ['an Expires that is no date', [['Expires', 'tomorrow']], 0, false],
   ['two Expires', [['Expires', ['@60', '@60']]], 0, false],
@@ -237,6 +238,7 @@ const VARIED: readonly (readonly [
   ['Foo', { foo: '12' }, { foo: '1, 2' }, false],
   ['Accept-Encoding', { 'Accept-Encoding': 'gzip;q=1, br' }, { 'Accept-Encoding': 'br,gzip' }, true],
   ['Accept-Language', { 'Accept-Language': 'en, de' }, { 'Accept-Language': 'de, en' }, false],
+  ['Accept-Language', { 'Accept-Language': 'en, de-CH' }, { 'Accept-Language': 'eN,DE-ch' }, true],
 ];
 
 describe.each(PLATFORMS)('a shared cache that follows RFC 9111, on %s,', (platform) => {
@@ -254,10 +256,10 @@ describe.each(PLATFORMS)('a shared cache that follows RFC 9111, on %s,', (platfo
         runs += 1;
         for (const [name, value] of fields) {
           const date = (each: string) => {
-            const seconds = AT.exec(each)?.[1];
-            return seconds === undefined
-              ? each
-              : new Date(running.clock.now() + Number(seconds) * 1_000).toUTCString();
+            const [, mark, seconds] = AT.exec(each) ?? [];
+            if (seconds === undefined) return each;
+            const text = new Date(running.clock.now() + Number(seconds) * 1_000).toUTCString();
+            return mark === '@' ? text : text.toUpperCase();
           };
           response.header(name, typeof value === 'string' ? date(value) : value.map(date));
         }

@@ -85,6 +85,7 @@ describe('a secondary key', () => {
     expect(of('de-CH, fr;q=0.1', ['de', 'en'])).toBe(of('de', ['de', 'en']));
     expect(of('de-CH, fr;q=0.1', ['de', 'fr'])).not.toBe(of('de', ['de', 'fr']));
     expect(of('de-CH')).not.toBe(of('de'));
+    expect(of('DE-ch, *;q=0.1')).toBe(of('de-CH,*;q=0.1'));
     expect(of('fr', ['de'])).not.toBe(secondaryKey(['accept-language'], {}, { languages: ['de'] }));
   });
 

@@ -6,14 +6,17 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 const MONTH = `(?<month>${MONTHS.join('|')})`;
 const TIME = '(?<hour>[01]\\d|2[0-3]):(?<minute>[0-5]\\d):(?<second>[0-5]\\d|60)';
 
-/** RFC 9110 §5.6.7: the one format to send and two to understand. Case-sensitive, nothing left out or added. */
+/**
+ * RFC 9110 §5.6.7: the one format to send and two to understand, nothing left out or added. RFC 9111 §4.2: read
+ * whatever the case of their letters, and in no other zone.
+ */
 const FORMATS: readonly RegExp[] = [
   // IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT
-  new RegExp(`^(?:${WEEKDAYS}), (?<day>\\d\\d) ${MONTH} (?<year>\\d{4}) ${TIME} GMT$`),
+  new RegExp(`^(?:${WEEKDAYS}), (?<day>\\d\\d) ${MONTH} (?<year>\\d{4}) ${TIME} GMT$`, 'i'),
   // rfc850-date: Sunday, 06-Nov-94 08:49:37 GMT
-  new RegExp(`^(?:${LONG_WEEKDAYS}), (?<day>\\d\\d)-${MONTH}-(?<year>\\d\\d) ${TIME} GMT$`),
+  new RegExp(`^(?:${LONG_WEEKDAYS}), (?<day>\\d\\d)-${MONTH}-(?<year>\\d\\d) ${TIME} GMT$`, 'i'),
   // asctime-date: Sun Nov  6 08:49:37 1994
-  new RegExp(`^(?:${WEEKDAYS}) ${MONTH} (?<day>\\d\\d| \\d) ${TIME} (?<year>\\d{4})$`),
+  new RegExp(`^(?:${WEEKDAYS}) ${MONTH} (?<day>\\d\\d| \\d) ${TIME} (?<year>\\d{4})$`, 'i'),
 ];
 
 /** RFC 9110 §5.6.7: two digits that appear to be more than this far ahead mean the century before. */
@@ -33,7 +36,7 @@ export function parseHttpDate(text: string, now: number): number | undefined {
     if (groups === undefined) continue;
     const { year = '', month = '', day = '', hour, minute, second } = groups;
     const time: TimeOfYear = [
-      MONTHS.indexOf(month),
+      MONTHS.findIndex((name) => name.toLowerCase() === month.toLowerCase()),
       Number(day),
       Number(hour),
       Number(minute),

@@ -84,6 +84,8 @@ function normalise(name: string, line: string, { languages }: VaryRules): string
   if (name === 'accept-encoding') return normaliseEncodings(line);
   if (name === 'accept-language' && languages !== undefined) return normaliseLanguages(line, languages);
   const text = line.trim();
+  // RFC 4647 §2: language ranges mean the same whatever their case. Their order is one that handlers go by.
+  if (name === 'accept-language') return withoutListSpace(text.toLowerCase());
   return NOT_LISTS.has(name) ? text : withoutListSpace(text);
 }
 
