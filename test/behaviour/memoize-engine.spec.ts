@@ -307,6 +307,20 @@ describe('a memoized method', () => {
     store.fail(undefined);
   });
 
+  it('asks the store once, whether or not it was called like that before', async () => {
+    const store = memory({ clock: new FakeClock() });
+    const asked: string[] = [];
+    const lookup = store.lookup.bind(store);
+    store.lookup = (key) => Promise.resolve(asked.push(key)).then(() => lookup(key)) as never;
+    const { service, evictions } = await start({ store });
+    for (const runs of [1, 1, 2]) {
+      asked.length = 0;
+      if (runs === 2) await evictions.all();
+      expect((await service.tagged('a')).run).toBe(runs);
+      expect(asked).toHaveLength(1);
+    }
+  });
+
   it('is held within the bounds of the store, as what it takes in memory', async () => {
     const store = memory({ maxBytes: 100_000, clock: new FakeClock() });
     const { service } = await start({ store });

@@ -52,7 +52,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: `${LIBRARY}/memoize`,
-    may: /^(memoize\/.*|cache\/(bypass|held-value|value-copy|plain-object|entry|maybe-promise)|http\/(flat-text|key-strategy|route-tags|tag-options)|recent-map|caching\.errors|check-names|duration|reflect-metadata|@nestjs\/common|node:(crypto|util\/types))$/,
+    may: /^(memoize\/.*|cache\/(bypass|held-value|value-gate|value-kinds|plain-object|entry|maybe-promise)|http\/(flat-text|key-strategy|route-tags|tag-options)|recent-map|caching\.errors|check-names|duration|reflect-metadata|@nestjs\/common|node:(crypto|util\/types))$/,
     mayAsTypes: /^(cache\/.*|caching\.options|observe\/(events|request-trace)|@nestjs\/core)$/,
   },
   {
@@ -62,7 +62,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: `${LIBRARY}/values`,
-    may: /^(values\/.*|cache\/(held-value|value-copy|entry|stamps)|memoize\/call-server|http\/route-tags|caching\.errors|duration|node:zlib)$/,
+    may: /^(values\/.*|cache\/(held-value|value-gate|entry|stamps)|memoize\/call-server|http\/route-tags|caching\.errors|duration|node:zlib)$/,
     mayAsTypes: /^(cache\/.*|observe\/events|stores\/(store|shared-tier))$/,
   },
   {

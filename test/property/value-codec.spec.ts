@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HeldValue } from '../../libs/caching/src/cache/held-value.js';
-import { NotStorable } from '../../libs/caching/src/cache/value-copy.js';
+import { NotStorable } from '../../libs/caching/src/cache/value-gate.js';
 import { valuesToKeep, valuesToRefuse } from '../support/random-values.js';
 
 const LIMIT = 16 * 1024 * 1024;
@@ -20,6 +20,37 @@ describe('the codec of values', () => {
       }),
       { numRuns: RUNS },
     );
+  });
+
+  it('gives back where a pattern goes on, and refuses one whose place is none', () => {
+    const value = { pattern: /a/gu };
+    value.pattern.lastIndex = 3;
+    const held = HeldValue.of(value, LIMIT);
+    for (const copy of [held.take(), HeldValue.decode(held.body, LIMIT)?.take()] as (typeof value)[]) {
+      expect([copy.pattern.source, copy.pattern.flags, copy.pattern.lastIndex]).toEqual(['a', 'gu', 3]);
+    }
+    for (const lastIndex of [-1, 1.5, '3', Number.NaN]) {
+      const pattern = Object.assign(/a/, { lastIndex });
+      expect(() => HeldValue.of([pattern], LIMIT)).toThrow(
+        /has a pattern with a lastIndex that is none at \[0\]/,
+      );
+    }
+  });
+
+  it.each<[string, () => unknown]>([
+    ['only looks like a Date', () => Object.create(Date.prototype)],
+    ['only looks like a Map', () => Object.create(Map.prototype)],
+    ['is a Set behind a Proxy', () => new Proxy(new Set(), {})],
+    ['only looks like a URL', () => Object.create(URL.prototype)],
+    ['only looks like bytes', () => Object.create(Uint8Array.prototype)],
+    ['is a Proxy that fails', () => new Proxy({}, { ownKeys: () => assertNever() })],
+    ['is a Proxy that was revoked', () => revoked({})],
+    ['is a list behind one', () => revoked([])],
+    ['is an ArrayBuffer with more to it', () => Object.assign(new ArrayBuffer(1), { name: 'a' })],
+    ['is a DataView with more to it', () => Object.assign(new DataView(new ArrayBuffer(1)), { name: 'a' })],
+  ])('refuses what %s, and says where', (_name, make) => {
+    expect(() => HeldValue.of({ it: make() }, LIMIT)).toThrow(NotStorable);
+    expect(() => HeldValue.of({ it: make() }, LIMIT)).toThrow(/ at \.it$/);
   });
 
   it('gives back a Buffer as a Buffer and everything else of its own type', () => {
@@ -120,3 +151,13 @@ describe('the codec of values', () => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 });
+
+function assertNever(): never {
+  throw new Error('no keys today');
+}
+
+function revoked(target: object): object {
+  const { proxy, revoke } = Proxy.revocable(target, {});
+  revoke();
+  return proxy;
+}

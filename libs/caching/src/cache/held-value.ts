@@ -1,6 +1,7 @@
 import { parse, stringify } from 'devalue';
 import type { HeaderField, StoredResponse } from './entry.js';
-import { copyOf, frozenCopy, ownCopy, type OwnValue } from './value-copy.js';
+import { copyOf } from './value-copy.js';
+import { frozenCopy, ownCopy, type OwnValue } from './value-gate.js';
 
 const NOTHING: readonly never[] = [];
 
@@ -90,19 +91,22 @@ export class HeldFailure implements StoredResponse {
 
 /*
  * The bytes: 'c' (callers get copies) or 'z' (frozen), and what devalue makes of the value: JSON with types beside it.
- * A Buffer would come back as a Uint8Array.
+ * A Buffer would come back as a Uint8Array, and a RegExp without its place.
  */
 const COPIED = 0x63;
 const FROZEN = 0x7a;
 
 const REDUCERS = {
   Buffer: (value: unknown) => Buffer.isBuffer(value) && [value.toString('base64')],
+  Pattern: (value: unknown) =>
+    value instanceof RegExp && value.lastIndex !== 0 && [value.source, value.flags, value.lastIndex],
 };
 
 const REVIVERS = {
   Buffer: ([text]: [string]) => {
     if (typeof text !== 'string') throw new TypeError('no bytes');
-    const bytes = Buffer.from(text, 'base64');
-    return bytes;
+    return Buffer.from(text, 'base64');
   },
+  Pattern: ([source, flags, lastIndex]: [string, string, number]) =>
+    Object.assign(new RegExp(source, flags), { lastIndex }),
 };

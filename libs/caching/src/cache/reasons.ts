@@ -54,6 +54,8 @@ export type SkipReason =
   | 'error'
   /** The result of a memoized function holds something that would not come back as it was. */
   | 'value'
+  /** The arguments of a memoized function were changed while it waited or ran: the result is of others. */
+  | 'arguments'
   | 'too-large'
   /** The body is not as long as its `Content-Length`. */
   | 'length-mismatch'

@@ -109,6 +109,10 @@ export const SKIP_ADVICE: Readonly<Record<SkipReason, Advice>> = {
     because: 'The result of the memoized function holds something that would not come back as it was.',
     change: 'Return plain objects, lists, Map, Set, Date, Buffer and what is made of them.',
   },
+  arguments: {
+    because: 'The arguments of the memoized function were changed while its call waited or ran.',
+    change: 'Give each call objects of its own.',
+  },
   'too-large': {
     because: 'The body is larger than maxEntryBytes.',
     change: 'Raise maxEntryBytes, or send less.',

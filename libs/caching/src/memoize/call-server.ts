@@ -2,9 +2,9 @@ import type { Clock } from '../cache/clock.js';
 import { type Entry, type EntryLife, isEntry, type StoredResponse } from '../cache/entry.js';
 import type { Fill } from '../cache/fill.js';
 import { HeldFailure, HeldValue } from '../cache/held-value.js';
-import { isPromiseLike } from '../cache/maybe-promise.js';
+import { isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import type { SkipReason } from '../cache/reasons.js';
-import { NotStorable } from '../cache/value-copy.js';
+import { NotStorable } from '../cache/value-gate.js';
 import type { Missed, ViewCache } from '../cache/view-cache.js';
 import { MAX_DURATION } from '../duration.js';
 import { limitTags, MAX_TAGS, userTag } from '../http/route-tags.js';
@@ -49,6 +49,10 @@ export interface Call {
   /** What ends its result, as far as that is known before it is there. A new list each time. */
   tags(): string[];
   run(): unknown;
+  /** It is about to wait: what it was called with may be changed by the time that it runs. */
+  waits?(): void;
+  /** Whether what it was called with is not what its key says any more. */
+  isChanged?(): boolean;
   /** May throw: what callbacks of the user's threw. */
   judge(result: unknown): Judgement;
   readonly trace: RequestTrace | undefined;
@@ -67,8 +71,8 @@ export interface CallServerParts {
   readonly clock: Clock;
   readonly events: CacheEvents;
   readonly limits: ResultLimits;
-  /** A result can't be kept: `problem` says why. */
-  readonly onRefused: (rules: ResultRules, problem: string) => void;
+  /** A result can't be kept: `problem` says why. What it returns is what the call fails with. */
+  readonly onRefused: (rules: ResultRules, problem: string) => Error | undefined;
 }
 
 /**
@@ -80,13 +84,17 @@ export class CallServer {
 
   constructor(private readonly parts: CallServerParts) {}
 
-  async serve(call: Call): Promise<unknown> {
+  /** @param looked what a look-up of its key has found, where there was one */
+  async serve(call: Call, looked?: MaybePromise<Entry | Missed>): Promise<unknown> {
     const { cache, clock } = this.parts;
     const { key, trace } = call;
     trace?.identify(key);
     const askedAt = clock.now();
-    const looked = cache.lookup(key);
-    const found = isPromiseLike(looked) ? await looked : looked;
+    let found = looked ?? cache.lookup(key);
+    if (isPromiseLike(found)) {
+      call.waits?.();
+      found = await found;
+    }
     if (isEntry(found)) {
       trace?.hit(found, clock.now());
       return taken(found.response);
@@ -114,6 +122,7 @@ export class CallServer {
     let ticket = cache.join(viewOf(call), missed, call.tags());
     for (let retries = MAX_RETRIES; ; retries--) {
       if (ticket.role === 'fill') return this.#claim(call, ticket.fill, missed.stale, spent);
+      call.waits?.();
       const outcome = await ticket.outcome;
       if (typeof outcome !== 'string') {
         trace?.coalesced(outcome.response, outcome.handlerTime);
@@ -130,6 +139,7 @@ export class CallServer {
   /** Waits for its turn among all instances, where that is asked for; another may have filled by then. */
   async #claim(call: Call, fill: Fill, stale: Entry | undefined, spent: number): Promise<unknown> {
     if (call.rules.clusterWide && fill.leads) {
+      call.waits?.();
       const entry = await this.parts.cache.claim(fill, spent);
       if (entry !== undefined) {
         call.trace?.coalesced(entry.response, entry.handlerTime);
@@ -153,17 +163,28 @@ export class CallServer {
         call.trace?.stale(stale, this.parts.clock.now(), 'if-error');
         return taken(stale.response);
       }
-      this.#fail(fill, error);
+      if (call.isChanged?.() === true) this.#drop(fill);
+      else this.#fail(fill, error);
       throw error;
     }
     fill.handlerEnds();
+    if (call.isChanged?.() === true) {
+      this.#drop(fill);
+      return result;
+    }
     try {
       return this.#keep(call, fill, result);
     } catch (error) {
       // A callback's, which concerns those who wait as well.
-      this.#fail(fill, error);
+      if (!fill.ended) this.#fail(fill, error);
       throw error;
     }
+  }
+
+  /** What it ended with is of other arguments than those of its key: one of those who wait runs for these. */
+  #drop(fill: Fill): void {
+    tell(fill, 'arguments');
+    fill.abort();
   }
 
   #fail(fill: Fill, error: unknown): void {
@@ -193,9 +214,13 @@ export class CallServer {
     } catch (error) {
       if (!(error instanceof NotStorable)) throw error;
       tell(fill, error.isTooLarge ? 'too-large' : 'value');
-      fill.reject();
-      if (!error.isTooLarge) this.parts.onRefused(rules, error.message);
-      return result;
+      const failure = error.isTooLarge ? undefined : this.parts.onRefused(rules, error.message);
+      if (failure === undefined) {
+        fill.reject();
+        return result;
+      }
+      fill.share(new HeldFailure(failure));
+      throw failure;
     }
     const reason = isWanted ? (fill.refusal ?? (fill.isCurrent() ? undefined : 'evicted')) : 'filter';
     if (reason === undefined) {

@@ -35,6 +35,10 @@ export class MemoPlan implements ResultRules {
   readonly maxBytes: number;
   readonly isFrozen: boolean;
   readonly clusterWide: boolean;
+  /** Its results depend on nothing else than is in its key, whichever instance it is called on. */
+  readonly isForAll: boolean;
+  /** Where they may: the instance that they are shared for. */
+  only: object | undefined;
   /** What tells this function, on this class, from all others. */
   readonly identity: string;
   readonly #prefix: string;
@@ -59,6 +63,7 @@ export class MemoPlan implements ResultRules {
     readonly isIdentified: boolean,
   ) {
     const { options, kind, method } = definition;
+    this.isForAll = kind !== 'method' || isIdentified || options.inputs === 'reviewed';
     const classes = classesOf(definition, on);
     const [own = ''] = classes;
     this.route = options.name ?? (kind === 'function' ? method : `${own}.${method}`);
@@ -107,6 +112,20 @@ export class MemoPlan implements ResultRules {
       if (error instanceof NotKeyable) return undefined;
       throw error;
     }
+  }
+
+  /** Whether arguments make the key that was made of them before. */
+  isKeyOf({ args: text }: CallKey, args: readonly unknown[]): boolean {
+    try {
+      return this.#argumentsText(args) === text;
+    } catch {
+      // They were data then and make no key now, or its callback fails on them: they are others.
+      return false;
+    }
+  }
+
+  ignores(at: number): boolean {
+    return this.#ignored?.has(at) === true;
   }
 
   /** The key of a call with a single text or number, or none, that was a hit lately and asks no callback first. */
@@ -238,7 +257,7 @@ export class MemoPlan implements ResultRules {
   }
 
   #mayTrim(at: number): boolean {
-    return this.definition.trimsArguments || this.#ignored?.has(at) === true;
+    return this.definition.trimsArguments || this.ignores(at);
   }
 
   #text(id: string, args: string): string {

@@ -20,14 +20,16 @@ export function findMemoized(discovery: DiscoveryService, memoizer: Memoizer, ho
         perRequest.add(on);
         continue;
       }
-      if (hostOf(instance) === undefined) giveHost(instance, host);
+      // A value may have been provided to an application that has ended since.
+      if (hostOf(instance)?.memoizer === undefined) giveHost(instance, host);
       const known = instances.get(on);
       if (known === undefined) instances.set(on, new Set([instance]));
       else known.add(instance);
     }
   }
-  for (const [on, { size }] of instances) {
-    if (size === 1 && !perRequest.has(on)) memoizer.noteSingle(on);
+  for (const [on, of] of instances) {
+    const [first] = of;
+    if (first !== undefined && of.size === 1 && !perRequest.has(on)) memoizer.noteSingle(on, first);
   }
   for (const on of new Set([...instances.keys(), ...perRequest])) {
     const { prototype } = on as { prototype?: unknown };

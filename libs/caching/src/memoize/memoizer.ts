@@ -1,13 +1,15 @@
 import { isBypassing } from '../cache/bypass.js';
 import type { Clock } from '../cache/clock.js';
 import { type Entry, isEntry } from '../cache/entry.js';
-import { isPromiseLike } from '../cache/maybe-promise.js';
-import type { ViewCache } from '../cache/view-cache.js';
+import { isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
+import type { BypassReason } from '../cache/reasons.js';
+import type { Missed, ViewCache } from '../cache/view-cache.js';
 import { CachingConfigError } from '../caching.errors.js';
 import type { ResolvedOptions } from '../caching.options.js';
 import type { CacheEvents } from '../observe/events.js';
-import { type Call, CallServer, type ResultLimits, type ResultRules, taken } from './call-server.js';
+import { CallServer, type ResultLimits, type ResultRules, taken } from './call-server.js';
 import type { MemoizeDefinition } from './definition.js';
+import { MemoCall } from './memo-call.js';
 import { MemoPlan } from './memo-plan.js';
 
 export interface MemoizerParts {
@@ -20,6 +22,10 @@ export interface MemoizerParts {
   readonly limits: ResultLimits;
   readonly warn: (message: string) => void;
 }
+
+const HOW_TO_SHARE =
+  "Give the class a cacheId() that says whose it is, or write @Memoize({ inputs: 'reviewed' }) where the result depends " +
+  'on the arguments only.';
 
 /** What memoizes in this process: one for each application that runs. */
 const running = new Set<Memoizer>();
@@ -42,14 +48,16 @@ export class Memoizer {
   /** By definition, and by the class that they are called on. */
   readonly #plans = new WeakMap<MemoizeDefinition, Map<object, MemoPlan | undefined>>();
   readonly #identities = new Map<string, MemoPlan>();
-  /** Classes of which this application has one instance, or whose instances may share what they compute. */
-  readonly #single = new WeakSet<object>();
+  /** Classes of which this application has one instance, with it. */
+  readonly #single = new WeakMap<object, object>();
   readonly #refused = new WeakSet<ResultRules>();
+  /** Those that were called on other instances. */
+  readonly #strangers = new WeakSet<MemoPlan>();
   readonly #calls: CallServer;
   #warnedOfOthers = false;
 
   constructor(private readonly parts: MemoizerParts) {
-    const onRefused = (plan: ResultRules, problem: string): void => this.#warnOfResult(plan, problem);
+    const onRefused = (plan: ResultRules, problem: string): undefined => this.#warnOfResult(plan, problem);
     this.#calls = new CallServer({ ...parts, onRefused });
   }
 
@@ -60,13 +68,16 @@ export class Memoizer {
   }
 
   stop(): void {
+    // What classes and functions remember would keep all that this application has stored.
+    for (const { definition } of this.#identities.values())
+      if (definition.last?.memoizer === this) definition.last = undefined;
     running.delete(this);
     countRunning();
   }
 
-  /** Its application has one instance of the class, for as long as it runs. */
-  noteSingle(on: object): void {
-    this.#single.add(on);
+  /** Its application has one instance of the class, for as long as it runs. Others may come to be beside it. */
+  noteSingle(on: object, instance: object): void {
+    this.#single.set(on, instance);
   }
 
   /**
@@ -95,24 +106,16 @@ export class Memoizer {
         last !== undefined && last.memoizer === this && last.on === on
           ? (last.plan as MemoPlan)
           : this.#find(definition, on);
+      if (plan === undefined || !this.#isShared(plan, self))
+        return settled(() => definition.run.apply(self, args as unknown[]));
+      if (isBypassing()) return this.#bypass(plan, 'code', self, args);
       // The way of most hits: nothing is made for them but what they are given.
-      const known = isBypassing() ? undefined : plan?.knownKey(args);
-      if (plan !== undefined && known !== undefined) {
-        const found = this.parts.cache.lookup(known);
-        if (!isPromiseLike(found) && isEntry(found)) return Promise.resolve(this.#hit(plan, found));
-      }
-      const run = (): unknown => definition.run.apply(self, args as unknown[]);
-      if (plan === undefined) return settled(run);
-      if (isBypassing()) {
-        this.parts.events.begin(plan.route)?.bypassed('code');
-        return settled(run);
-      }
-      const { unless } = definition.options;
-      if (unless !== undefined && plan.decide('unless', () => unless(...args))) {
-        this.parts.events.begin(plan.route)?.bypassed('unless');
-        return settled(run);
-      }
-      return this.#serve(plan, self, args, run);
+      const known = plan.knownKey(args);
+      if (known === undefined) return this.#serve(plan, self, args);
+      const found = this.parts.cache.lookup(known);
+      return !isPromiseLike(found) && isEntry(found)
+        ? Promise.resolve(this.#hit(plan, found))
+        : this.#serve(plan, self, args, found);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -147,11 +150,11 @@ export class Memoizer {
     let plan = plans.get(on);
     if (!plans.has(on)) {
       plan = this.planOf(definition, on);
-      if (!this.#mayShare(plan, on)) {
+      if (!plan.isForAll) plan.only = this.#single.get(on);
+      if (!plan.isForAll && plan.only === undefined) {
         this.parts.warn(
           `${plan.route} is not memoized: several instances of its class, or one for each request, would share what they ` +
-            `compute. Give the class a cacheId() that says whose it is, or write @Memoize({ inputs: 'reviewed' }) where the ` +
-            `result depends on the arguments only.`,
+            `compute. ${HOW_TO_SHARE}`,
         );
         plan = undefined;
       }
@@ -161,13 +164,17 @@ export class Memoizer {
     return plan;
   }
 
-  #mayShare({ definition, isIdentified }: MemoPlan, on: object): boolean {
-    return (
-      definition.kind !== 'method' ||
-      isIdentified ||
-      definition.options.inputs === 'reviewed' ||
-      this.#single.has(on)
-    );
+  /** Whether an instance may have the results of its class: what the others know is not in the key. */
+  #isShared(plan: MemoPlan, self: unknown): boolean {
+    if (plan.only === undefined || plan.only === self) return true;
+    if (!this.#strangers.has(plan)) {
+      this.#strangers.add(plan);
+      this.parts.warn(
+        `${plan.route} is not memoized for another instance of its class than the one that is provided, as they would ` +
+          `share what they compute. ${HOW_TO_SHARE}`,
+      );
+    }
+    return false;
   }
 
   #hit(plan: MemoPlan, entry: Entry): unknown {
@@ -175,36 +182,39 @@ export class Memoizer {
     return taken(entry.response);
   }
 
-  #serve(plan: MemoPlan, self: unknown, args: readonly unknown[], run: () => unknown): Promise<unknown> {
-    const trace = this.parts.events.begin(plan.route);
+  /** @param looked what a look-up of the call's key has found */
+  #serve(
+    plan: MemoPlan,
+    self: unknown,
+    args: readonly unknown[],
+    looked?: MaybePromise<Entry | Missed>,
+  ): Promise<unknown> {
+    const { unless, refresh } = plan.definition.options;
+    if (unless !== undefined && plan.decide('unless', () => unless(...args)))
+      return this.#bypass(plan, 'unless', self, args);
     const key = plan.keyOf(self, args);
-    if (key === undefined) {
-      trace?.bypassed('arguments');
-      return settled(run);
-    }
-    const call: Call = {
-      rules: plan,
-      key: key.key,
-      tags: () => plan.tagsOf(key, args),
-      run,
-      judge: (result) => plan.judge(result, args),
-      trace,
-    };
-    const { refresh } = plan.definition.options;
+    if (key === undefined) return this.#bypass(plan, 'arguments', self, args);
+    const call = new MemoCall(plan, self, args, key, this.parts.events.begin(plan.route));
     if (refresh !== undefined && plan.decide('refresh', () => refresh(...args)))
       return this.#calls.refresh(call);
     plan.rememberKey(args, key.key);
-    return this.#calls.serve(call);
+    return this.#calls.serve(call, looked);
+  }
+
+  #bypass(plan: MemoPlan, reason: BypassReason, self: unknown, args: readonly unknown[]): Promise<unknown> {
+    this.parts.events.begin(plan.route)?.bypassed(reason);
+    return settled(() => plan.definition.run.apply(self, args as unknown[]));
   }
 
   /** Once for each function. */
-  #warnOfResult(plan: ResultRules, problem: string): void {
-    if (this.#refused.has(plan)) return;
+  #warnOfResult(plan: ResultRules, problem: string): undefined {
+    if (this.#refused.has(plan)) return undefined;
     this.#refused.add(plan);
     this.parts.warn(
       `${plan.route} is not memoized: its result ${problem}, which would not come back as it was. Return plain objects, ` +
         `lists, Map, Set, Date, Buffer and what is made of them.`,
     );
+    return undefined;
   }
 }
 

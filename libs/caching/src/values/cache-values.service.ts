@@ -2,7 +2,7 @@ import type { Clock } from '../cache/clock.js';
 import { type Entry, isEntry } from '../cache/entry.js';
 import type { StoreGuard } from '../cache/guard.js';
 import { HeldValue } from '../cache/held-value.js';
-import { NotStorable } from '../cache/value-copy.js';
+import { NotStorable } from '../cache/value-gate.js';
 import type { ViewCache } from '../cache/view-cache.js';
 import { CacheUsageError, describe } from '../caching.errors.js';
 import { CallServer, type ResultLimits, taken } from '../memoize/call-server.js';
@@ -112,7 +112,7 @@ export class CacheValues {
     return this.#alone(entry.key, async () =>
       guard.insist('add', async () => {
         if (storage.add !== undefined) return this.#addInStore(key, await this.#begin(entry));
-        const { entry: present } = await items.find(entry.key);
+        const { entry: present } = await items.findFresh(entry.key);
         return present === undefined && items.set(await this.#begin(entry));
       }),
     );
@@ -125,7 +125,7 @@ export class CacheValues {
     return this.#alone(name, async () => {
       items.touch(name);
       return guard.insist('delete', async () => {
-        const { entry } = await items.find(name);
+        const { entry } = await items.findFresh(name);
         const removed = await storage.delete(key);
         return removed && entry !== undefined;
       });
@@ -157,7 +157,8 @@ export class CacheValues {
    * calls don't prolong. One step in memory and in Redis, for any number of instances; with `keyv()` for one process,
    * which is all that it is for.
    *
-   * @throws CacheUsageError where something else is there, a number with tags included; CacheStoreError where the store
+   * @throws CacheUsageError where something else is there, a number with tags included, or where the new one would be
+   *   too large to be exact, and is left as it is; CacheStoreError where the store
    *   fails, as a wrong count is worse than an error
    */
   async inc(key: string, by = 1, { ttl }: Pick<ValueOptions, 'ttl'> = {}): Promise<number> {
@@ -225,9 +226,8 @@ export class CacheValues {
 
   get #server(): CallServer {
     const { cache, clock, events, limits } = this.#parts;
-    const onRefused = (_rules: unknown, problem: string): never => {
-      throw new CacheUsageError(`getOrSet: the value ${problem}, which would not come back as it was`);
-    };
+    const onRefused = (_rules: unknown, problem: string): Error =>
+      new CacheUsageError(`getOrSet: the value ${problem}, which would not come back as it was`);
     return (this.#calls ??= new CallServer({ cache, clock, events, limits, onRefused }));
   }
 
@@ -236,8 +236,8 @@ export class CacheValues {
     const text = items.encode(entry);
     const life = entry.expiresAt - clock.now();
     if (await storage.add?.(key, text, life)) return true;
-    // It may be one that was evicted: whoever takes its place first has it.
-    const found = await items.find(entry.key);
+    // It may be one that was evicted, or is over: whoever takes its place first has it.
+    const found = await items.findFresh(entry.key);
     if (found.entry !== undefined) return false;
     return (await storage.add?.(key, text, life, found.text)) ?? false;
   }
@@ -247,8 +247,8 @@ export class CacheValues {
     if (storage.increment === undefined) return this.#countHere(name, by, life);
     const counted = await storage.increment(key, by, life);
     if (counted !== undefined) return counted;
-    const { entry, text } = await items.find(name);
-    // What is there was evicted, or is nobody's: whoever takes its place first begins.
+    const { entry, text } = await items.findFresh(name);
+    // What is there was evicted, is over, or is nobody's: whoever takes its place first begins.
     const isFree = entry === undefined && text !== undefined;
     if (isFree && (await storage.add?.(key, String(by), life, text)) === true) return by;
     return entry === undefined ? storage.increment(key, by, life) : undefined;
@@ -257,11 +257,12 @@ export class CacheValues {
   /** Under the lock of its key. */
   async #countHere(name: string, by: number, life: number): Promise<number | undefined> {
     const { items } = this.#parts;
-    const { entry } = await items.find(name);
+    const { entry } = await items.findFresh(name);
     const isTagged = entry?.tags.some((tag) => tag !== name && tag !== ALL_ITEMS) ?? false;
     const present = entry === undefined ? 0 : taken(entry.response);
     if (isTagged || !Number.isSafeInteger(present)) return undefined;
     const count = (present as number) + by;
+    if (!Number.isSafeInteger(count)) return Number.NaN;
     const next = await this.#begin(this.#make(name, HeldValue.of(count, this.#parts.maxBytes), life, []));
     const isKept = await items.set(entry === undefined ? next : { ...next, expiresAt: entry.expiresAt });
     if (!isKept) throw new Error('the count was not kept');
