@@ -179,6 +179,63 @@ describe.each(VALUE_STORES)('CacheValues on $name', ({ open }) => {
     expect(await values.getOrSet('made', make)).toEqual({ run: 2 });
   });
 
+  it('makes a value that can not be kept once for all who ask, each told what is wrong with it', async () => {
+    let runs = 0;
+    const gate = new Gate();
+    const make = async () => {
+      runs++;
+      await gate.pass();
+      return () => 1;
+    };
+    const asking = Promise.allSettled(Array.from({ length: 20 }, () => values.getOrSet('made', make)));
+    while (gate.arrived === 0) await turns(1);
+    await turns(200);
+    gate.open();
+    for (const result of await asking)
+      expect(result).toMatchObject({ status: 'rejected', reason: { name: 'CacheUsageError' } });
+    expect(runs).toBe(1);
+    expect(await values.has('made')).toBe(false);
+    expect(await values.getOrSet('made', () => 1)).toBe(1);
+  });
+
+  it('leaves a number as it is where what comes of it would not be exact', async () => {
+    await values.set('large', Number.MAX_SAFE_INTEGER - 1);
+    expect(await values.inc('large')).toBe(Number.MAX_SAFE_INTEGER);
+    await expect(values.inc('large')).rejects.toThrow(/too large to be exact/);
+    expect(await values.get('large')).toBe(Number.MAX_SAFE_INTEGER);
+    expect(await values.dec('large', 10)).toBe(Number.MAX_SAFE_INTEGER - 10);
+    await values.set('small', -Number.MAX_SAFE_INTEGER);
+    await expect(values.dec('small', Number.MAX_SAFE_INTEGER)).rejects.toBeInstanceOf(CacheUsageError);
+    expect(await values.get('small')).toBe(-Number.MAX_SAFE_INTEGER);
+  });
+
+  it('takes a value that is kept only for where no new one can be made for none', async () => {
+    const outlive = async () => {
+      await values.getOrSet('old', () => 5, { ttl: 30, staleIfError: '1h' });
+      await poll('its time is over', async () => {
+        running.clock.advance(10);
+        return (await values.has('old')) ? undefined : true;
+      });
+    };
+    await outlive();
+    expect(await values.inc('old')).toBe(1);
+    expect(await values.get('old')).toBe(1);
+    await values.delete('old');
+    await outlive();
+    const added = await Promise.all(Array.from({ length: 10 }, (_, at) => values.add('old', at)));
+    expect(added.filter(Boolean)).toHaveLength(1);
+    expect(await values.get('old')).toBe(added.indexOf(true));
+    await values.delete('old');
+    await outlive();
+    expect(await values.delete('old')).toBe(false);
+    // It is gone for those, too.
+    await expect(
+      values.getOrSet('old', () => {
+        throw new Error('no new one');
+      }),
+    ).rejects.toThrow('no new one');
+  });
+
   it('keeps what is set or deleted while a factory runs', async () => {
     for (const write of [() => values.set('a', 'set'), () => values.delete('a'), () => values.clear()]) {
       await values.delete('a');

@@ -181,6 +181,42 @@ describe('the key of a memoized call', () => {
     ['a symbol', Symbol('s'), /argument 2 of Service\.any is a symbol/],
     ['a promise', Promise.resolve(1), /an instance of Promise/],
     ['a boxed text', new String('a'), /an instance of String/],
+    ['a list with more to it', Object.assign([1], { total: 5 }), /a list with members of its own/],
+    ['the parts of a match', /b/.exec('abc'), /a list with members of its own/],
+    ['a list of a class of its own', new (class Titles extends Array<string> {})(), /an instance of Titles/],
+    ['bytes of a class of its own', new (class Cover extends Uint8Array {})(1), /an instance of Cover/],
+    [
+      'a Date with more to it',
+      Object.assign(new Date(5), { zone: 'UTC' }),
+      /an instance of Date with members of its own/,
+    ],
+    [
+      'a URL with more to it',
+      Object.assign(new URL('http://a'), { user: 1 }),
+      /an instance of URL with members of its own/,
+    ],
+    [
+      'a RegExp with more to it',
+      Object.assign(/a/, { user: 1 }),
+      /an instance of RegExp with members of its own/,
+    ],
+    [
+      'a Map with more to it',
+      Object.assign(new Map(), { user: 1 }),
+      /an instance of Map with members of its own/,
+    ],
+    [
+      'a Set with more to it',
+      Object.assign(new Set(), { user: 1 }),
+      /an instance of Set with members of its own/,
+    ],
+    [
+      'a hidden member',
+      Object.defineProperty({ a: 1 }, 'secret', { value: 2 }),
+      /\(secret\) is a hidden member/,
+    ],
+    ['what only looks like a Date', Object.create(Date.prototype), /data that can't be read/],
+    ['a Map behind a Proxy', new Proxy(new Map(), {}), /data that can't be read/],
     ['an id that is none', { cacheId: () => '' }, /whose cacheId\(\) is no non-empty text/],
   ])('is refused for %s, naming the argument', async (_name, value, message) => {
     const service = await start();

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import { isArrayBufferView } from 'node:util/types';
-import { classNameOf, isPlainObject } from '../cache/plain-object.js';
+import { classNameOf } from '../cache/plain-object.js';
+import { hasMoreToIt, instanceName, kindOf, withMoreToIt } from '../cache/value-kinds.js';
 
 /** How deep data in an argument may lie. */
 const MAX_DEPTH = 64;
@@ -81,27 +81,45 @@ class Writer {
 
   #writeObject(value: object): string {
     if (++this.#depth > MAX_DEPTH) throw this.#refuse(`nested deeper than ${MAX_DEPTH} levels, or in itself`);
-    const text = this.#writeKnown(value);
-    this.#depth--;
-    return text;
+    try {
+      return this.#writeKnown(value);
+    } catch (error) {
+      if (error instanceof NotKeyable) throw error;
+      // A Proxy, an accessor or a cacheId() that fails, or what only inherits from a known class.
+      throw this.#refuse(
+        `data that can't be read (${error instanceof Error ? error.message : String(error)})`,
+      );
+    } finally {
+      this.#depth--;
+    }
   }
 
   #writeKnown(value: object): string {
     const { cacheId } = value as { cacheId?: unknown };
     if (typeof cacheId === 'function') return this.#writeIdentified(value as { cacheId(): unknown });
-    if (Array.isArray(value)) return this.#writeList(value);
-    if (isArrayBufferView(value) || value instanceof ArrayBuffer) return this.#writeBytes(value);
-    if (isPlainObject(value)) return this.#writeMembers(value as Record<string, unknown>);
-    const type: unknown = Object.getPrototypeOf(value);
-    if (type === Date.prototype) return this.#add(`D${(value as Date).getTime()};`);
-    if (type === URL.prototype) return this.#add(this.#named('U', (value as URL).href));
-    if (type === RegExp.prototype) {
-      const { source, flags, lastIndex } = value as RegExp;
-      return this.#add(this.#named('R', source) + this.#named('', flags) + `${lastIndex};`);
+    const kind = kindOf(value);
+    if (kind === undefined) throw this.#refuse(`${instanceName(value)}, which has no cacheId()`);
+    if (hasMoreToIt(value, kind)) throw this.#refuse(withMoreToIt(value));
+    switch (kind) {
+      case 'list':
+        return this.#writeList(value as readonly unknown[]);
+      case 'members':
+        return this.#writeMembers(value as Record<string, unknown>);
+      case 'bytes':
+        return this.#writeBytes(value as ArrayBufferView | ArrayBuffer);
+      case 'date':
+        return this.#add(`D${(value as Date).getTime()};`);
+      case 'url':
+        return this.#add(this.#named('U', (value as URL).href));
+      case 'pattern': {
+        const { source, flags, lastIndex } = value as RegExp;
+        return this.#add(this.#named('R', source) + this.#named('', flags) + `${lastIndex};`);
+      }
+      case 'map':
+        return this.#writeMap(value as Map<unknown, unknown>);
+      case 'set':
+        return this.#writeSet(value as Set<unknown>);
     }
-    if (type === Map.prototype) return this.#writeMap(value as Map<unknown, unknown>);
-    if (type === Set.prototype) return this.#writeSet(value as Set<unknown>);
-    throw this.#refuse(`an instance of ${nameOf(value)}, which has no cacheId()`);
   }
 
   #writeIdentified(value: { cacheId(): unknown }): string {
@@ -124,12 +142,20 @@ class Writer {
   }
 
   #writeMembers(value: Readonly<Record<string, unknown>>): string {
-    if (Object.getOwnPropertySymbols(value).length > 0)
-      throw this.#refuse('an object with members that are named by symbols');
     const names = Object.keys(value).sort();
+    const all = Reflect.ownKeys(value);
+    if (all.length > names.length) throw this.#refuseHidden(all, names);
     let text = this.#add(`{${names.length}:`);
     for (const name of names) text += this.#add(this.#named('', name)) + this.#at(`.${name}`, value[name]);
     return text;
+  }
+
+  /** A function sees what would not be in the key. */
+  #refuseHidden(names: readonly (string | symbol)[], seen: readonly string[]): NotKeyable {
+    const hidden = names.find((name) => typeof name === 'symbol' || !seen.includes(name));
+    if (typeof hidden !== 'string') return this.#refuse('an object with members that are named by symbols');
+    this.#path.push(`.${hidden}`);
+    return this.#refuse('a hidden member');
   }
 
   #writeMap(value: ReadonlyMap<unknown, unknown>): string {

@@ -112,7 +112,7 @@ export interface ItemStorage extends ValueStorage {
   add?(key: string, value: string, life: number, seen?: string): Promise<boolean>;
   /**
    * Adds to the whole number that is there as decimal text, or to 0 that then lives for `life` milliseconds. Nothing
-   * where something else is there.
+   * where something else is there; `NaN` where no safe integer would come of it, and it is left as it is.
    */
   increment?(key: string, by: number, life: number): Promise<number | undefined>;
 }

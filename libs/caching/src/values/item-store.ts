@@ -1,5 +1,5 @@
 import type { Clock } from '../cache/clock.js';
-import type { Entry } from '../cache/entry.js';
+import { type Entry, isFresh } from '../cache/entry.js';
 import type { HeldValue } from '../cache/held-value.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
 import { EvictionLog, type StampPosition } from '../cache/stamps.js';
@@ -72,6 +72,13 @@ export class ItemStore implements CacheStore {
     const entry = text === undefined ? undefined : decodeItem(text, key, clock.now(), maxBytes);
     const isThere = entry !== undefined && (await this.#isCurrentEntry(entry));
     return { entry: isThere ? { ...entry, start: position } : undefined, text };
+  }
+
+  /** Of a value that is kept only for where no new one can be made, no more than its text. */
+  async findFresh(key: string): Promise<FoundItem> {
+    const { entry, text } = await this.find(key);
+    const isThere = entry !== undefined && isFresh(entry, this.#options.clock.now());
+    return { entry: isThere ? entry : undefined, text };
   }
 
   async set(entry: Entry): Promise<boolean> {

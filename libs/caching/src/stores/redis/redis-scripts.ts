@@ -178,11 +178,13 @@ return 1
 
 /**
  * KEYS: the value. ARGV: what to add, and the life of a value that begins with it, in milliseconds. Text, as a number
- * of Lua's has 53 bits; nothing where something else than a whole number is there.
+ * of Lua's has 53 bits, and 'large' where one with more would come of it; nothing where something else than a whole
+ * number is there.
  */
 export const COUNT_SCRIPT = `
 local value = redis.call('GET', KEYS[1])
 if value and not string.match(value, '^-?%d+$') then return false end
+if math.abs(tonumber(value or '0') + tonumber(ARGV[1])) > 9007199254740991 then return 'large' end
 redis.call('INCRBY', KEYS[1], ARGV[1])
 if not value then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return redis.call('GET', KEYS[1])
