@@ -66,7 +66,9 @@ export function appendToResponse(res: ServerResponse, tail: PageTail): void {
   }) as typeof write);
   replaceMethod(res, 'end', ((...args: unknown[]) => {
     decide(undefined);
-    if (added === undefined || res.req.method === 'HEAD') return end.apply(res, args as never);
+    // What ends twice is node's to judge: it forgives that, where the second time brings no bytes.
+    if (added === undefined || res.writableEnded || res.req.method === 'HEAD')
+      return end.apply(res, args as never);
     const [chunk, encoding] = args;
     const done = args.find((each) => typeof each === 'function');
     const body =

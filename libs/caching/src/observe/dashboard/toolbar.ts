@@ -130,8 +130,16 @@ function factsOf(event: CacheEvent): Partial<PageView> {
   }
 }
 
+/** What rules the elements of scripts is the first of these that a policy has (CSP3 §6.8.3). */
+const OF_SCRIPTS = ['script-src-elem', 'script-src', 'default-src'].map(
+  (name) => new RegExp(`(?:^|[;,])\\s*${name}\\s([^;,]*)`, 'i'),
+);
+
 /** A page that runs only scripts with its nonce has one for ours, as we are asked to add it. */
-function nonceOf(policy: string | undefined): string {
-  const nonce = /(?:script-src(?:-elem)?|default-src)\s[^;]*?'nonce-([\w+/=-]+)'/.exec(policy ?? '')?.[1];
+function nonceOf(policy = ''): string {
+  const sources = OF_SCRIPTS.map((directive) => directive.exec(policy)?.[1]).find(
+    (each) => each !== undefined,
+  );
+  const nonce = /'nonce-([\w+/=-]+)'/i.exec(sources ?? '')?.[1];
   return nonce === undefined ? '' : ` nonce="${nonce}"`;
 }
