@@ -1,9 +1,6 @@
 import type { CacheEvent, CacheTier } from './cache-event.js';
+import { ByRoute } from './by-route.js';
 import { type CacheInstruments, Counter, Gauge, Histogram, type Series } from './instruments.js';
-
-/** Routes are finite; functions that are memoized while the application runs need not be. */
-const MAX_ROUTES = 1_000;
-const OTHER_ROUTES = 'other';
 
 /** What stores are asked for; an application's own may tell of more. */
 const OPERATIONS: ReadonlySet<string> = new Set(
@@ -138,7 +135,12 @@ export class CacheMetrics implements CacheInstruments {
     LAG_BOUNDS,
   );
   readonly #breakers = new Map<string, number>();
-  readonly #routes = new Map<string, RouteSeries>();
+  readonly #routes = new ByRoute<RouteSeries>((label) => ({
+    label,
+    hits: {},
+    saved: undefined,
+    hitBytes: undefined,
+  }));
   readonly read: CacheInstruments['read'];
   readonly histograms = [this.#handlerTime, this.#storeTime, this.#lag];
 
@@ -192,7 +194,7 @@ export class CacheMetrics implements CacheInstruments {
         return;
       case 'stale': {
         const { route, tier, reason, bytes, savedMs } = event;
-        const found = this.#route(route);
+        const found = this.#routes.of(route);
         const { label } = found;
         this.#requests.of(label, 'stale', tier, reason).value++;
         this.#served.of(label, 'stale').value += bytes;
@@ -200,13 +202,13 @@ export class CacheMetrics implements CacheInstruments {
         return;
       }
       case 'miss':
-        this.#requests.of(this.#route(event.route).label, 'miss', '', event.reason).value++;
+        this.#requests.of(this.#routes.of(event.route).label, 'miss', '', event.reason).value++;
         return;
       case 'bypassed':
-        this.#requests.of(this.#route(event.route).label, 'bypass', '', event.reason).value++;
+        this.#requests.of(this.#routes.of(event.route).label, 'bypass', '', event.reason).value++;
         return;
       case 'coalesced': {
-        const route = this.#route(event.route);
+        const route = this.#routes.of(event.route);
         const { label } = route;
         this.#coalesced.of(label).value++;
         this.#served.of(label, 'coalesced').value += event.bytes;
@@ -214,7 +216,7 @@ export class CacheMetrics implements CacheInstruments {
         return;
       }
       case 'stored': {
-        const { label: route } = this.#route(event.route);
+        const { label: route } = this.#routes.of(event.route);
         this.#stored.of(route).value++;
         this.#storedBytes.of(route).value += event.bytes;
         this.#handlerTime.record(event.handlerMs / 1_000, { route, outcome: 'stored' });
@@ -222,13 +224,13 @@ export class CacheMetrics implements CacheInstruments {
         return;
       }
       case 'skipped': {
-        const { label: route } = this.#route(event.route);
+        const { label: route } = this.#routes.of(event.route);
         this.#skipped.of(route, event.reason).value++;
         this.#handlerTime.record(event.handlerMs / 1_000, { route, outcome: 'skipped' });
         return;
       }
       case 'refresh': {
-        const { label } = this.#route(event.route);
+        const { label } = this.#routes.of(event.route);
         const { reason, outcome } = event;
         this.#refreshes.of(label, reason, outcome).value++;
         const isOfClient = reason === 'callback' || reason === 'request';
@@ -236,7 +238,7 @@ export class CacheMetrics implements CacheInstruments {
         return;
       }
       case 'verified':
-        this.#verified.of(this.#route(event.route).label, event.outcome).value++;
+        this.#verified.of(this.#routes.of(event.route).label, event.outcome).value++;
         return;
       case 'evicted':
         if (event.cause === 'tags') {
@@ -259,7 +261,7 @@ export class CacheMetrics implements CacheInstruments {
   };
 
   #hit(name: string, tier: CacheTier, bytes: number, savedMs: number | undefined): void {
-    const route = this.#route(name);
+    const route = this.#routes.of(name);
     (route.hits[tier] ??= this.#requests.of(route.label, 'hit', tier)).value++;
     (route.hitBytes ??= this.#served.of(route.label, 'hit')).value += bytes;
     this.#save(route, savedMs);
@@ -267,14 +269,5 @@ export class CacheMetrics implements CacheInstruments {
 
   #save(route: RouteSeries, savedMs: number | undefined): void {
     if (savedMs !== undefined) (route.saved ??= this.#saved.of(route.label)).value += savedMs / 1_000;
-  }
-
-  #route(name: string): RouteSeries {
-    const known = this.#routes.get(name);
-    if (known !== undefined) return known;
-    if (this.#routes.size >= MAX_ROUTES && name !== OTHER_ROUTES) return this.#route(OTHER_ROUTES);
-    const route = { label: name, hits: {}, saved: undefined, hitBytes: undefined };
-    this.#routes.set(name, route);
-    return route;
   }
 }

@@ -1,3 +1,4 @@
+import { ByRoute } from '../by-route.js';
 import type { CacheEvent } from '../cache-event.js';
 
 /** Seconds that are kept for charts. */
@@ -41,10 +42,10 @@ export interface RouteTotals {
 
 type Totals = Omit<RouteTotals, 'route' | 'skipped'>;
 
-/** Counts what the cache does: by second for charts, and by route. As much memory as there are routes. */
+/** Counts what the cache does: by second for charts, and by route. As much memory as there are routes, to a bound. */
 export class LiveStats {
   readonly #seconds: Second[] = [];
-  readonly #routes = new Map<string, RouteTotals>();
+  readonly #routes = new ByRoute<RouteTotals>(nothingOf);
   /** How often hits and handlers took how long, by class. */
   readonly latency = { hits: classes(), misses: classes() };
 
@@ -54,8 +55,8 @@ export class LiveStats {
       case 'stale':
       case 'coalesced': {
         const kind = event.type === 'hit' ? 'hits' : event.type;
-        this.#count(event.at, event.route, kind, event.savedMs ?? 0);
-        const totals = this.#route(event.route);
+        const totals = this.#routes.of(event.route);
+        this.#count(event.at, totals.route, kind, event.savedMs ?? 0);
         totals[kind]++;
         totals.savedMs += event.savedMs ?? 0;
         if (kind === 'coalesced') return;
@@ -65,18 +66,20 @@ export class LiveStats {
       }
       case 'stored':
       case 'skipped': {
-        this.#count(event.at, event.route, 'fills', 0);
-        const totals = this.#route(event.route);
+        const totals = this.#routes.of(event.route);
+        this.#count(event.at, totals.route, 'fills', 0);
         if (event.type === 'stored') totals.stored++;
         else totals.skipped[event.reason] = (totals.skipped[event.reason] ?? 0) + 1;
         totals.handlerMs += event.handlerMs;
         add(this.latency.misses, event.handlerMs);
         return;
       }
-      case 'bypassed':
-        this.#count(event.at, event.route, 'bypassed', 0);
-        this.#route(event.route).bypassed++;
+      case 'bypassed': {
+        const totals = this.#routes.of(event.route);
+        totals.bypassed++;
+        this.#count(event.at, totals.route, 'bypassed', 0);
         return;
+      }
       default:
     }
   }
@@ -87,7 +90,7 @@ export class LiveStats {
   }
 
   routes(): readonly RouteTotals[] {
-    return [...this.#routes.values()];
+    return this.#routes.values();
   }
 
   #count(at: number, route: string, kind: (keyof Totals & keyof Second) | 'fills', savedMs: number): void {
@@ -117,26 +120,21 @@ export class LiveStats {
     if (this.#seconds.length > MAX_SECONDS) this.#seconds.shift();
     return second;
   }
+}
 
-  #route(route: string): RouteTotals {
-    let totals = this.#routes.get(route);
-    if (totals === undefined) {
-      totals = {
-        route,
-        hits: 0,
-        stale: 0,
-        coalesced: 0,
-        stored: 0,
-        bypassed: 0,
-        savedMs: 0,
-        handlerMs: 0,
-        hitMs: 0,
-        skipped: {},
-      };
-      this.#routes.set(route, totals);
-    }
-    return totals;
-  }
+function nothingOf(route: string): RouteTotals {
+  return {
+    route,
+    hits: 0,
+    stale: 0,
+    coalesced: 0,
+    stored: 0,
+    bypassed: 0,
+    savedMs: 0,
+    handlerMs: 0,
+    hitMs: 0,
+    skipped: {},
+  };
 }
 
 function classes(): number[] {
