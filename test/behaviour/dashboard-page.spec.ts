@@ -1,53 +1,13 @@
-import { connect, type Server, type Socket } from 'node:net';
+import type { Server } from 'node:net';
 import { promisify } from 'node:util';
 import { VersioningType } from '@nestjs/common';
 import { CacheEvictionService } from 'nestjs-caching';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PLATFORMS } from '../support/application.js';
 import { type DashboardApp, startDashboard } from '../support/dashboard/dashboard-app.js';
+import { LiveReader, type Tick } from '../support/dashboard/live-reader.js';
 import { eventually, turns } from '../support/gate.js';
 import { useCompression, useHelmet } from '../support/plugins.js';
-
-interface Tick {
-  readonly seconds: readonly { readonly hits: number; readonly fills: number }[];
-  readonly routes: readonly { readonly route: string; readonly hits: number; readonly stored: number }[];
-  readonly log: readonly { readonly n: number; readonly type: string; readonly detail: string }[];
-  readonly missed: number;
-  readonly health: {
-    readonly memory: { readonly entries: number };
-    readonly store: { readonly name: string };
-  };
-}
-
-/** Reads server-sent events off a socket of its own, as slowly as is asked for. */
-class LiveReader {
-  #text = '';
-  isClosed = false;
-
-  private constructor(readonly socket: Socket) {
-    socket.on('data', (chunk: Buffer) => (this.#text += chunk.toString()));
-    socket.on('close', () => (this.isClosed = true));
-    socket.on('error', () => undefined);
-  }
-
-  static open(port: number): LiveReader {
-    const socket = connect(port, '127.0.0.1');
-    socket.write(
-      `GET /_cache/api/live HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nsec-fetch-site: same-origin\r\naccept-encoding: gzip\r\n\r\n`,
-    );
-    return new LiveReader(socket);
-  }
-
-  get status(): string {
-    return this.#text.slice(9, 12);
-  }
-
-  get ticks(): Tick[] {
-    return [...this.#text.matchAll(/^data: (\{.*\})$/gm)].map(
-      ([, json]) => JSON.parse(json as string) as Tick,
-    );
-  }
-}
 
 describe.each(PLATFORMS)('the page of the dashboard on %s', (platform) => {
   let running: DashboardApp;

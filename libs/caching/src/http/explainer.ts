@@ -217,7 +217,7 @@ export function explainEntry(entry: Entry, now: number): ExplainedEntry {
 }
 
 /** Fields that tell who somebody is, or let them in. */
-const SECRET = /auth|cookie|token|secret|session|signature|password|api-?key/i;
+const SECRET = /auth|cookie|token|secret|session|signature|passw|api-?key|credential|jwt|[cx]srf/i;
 
 function headersOf(given: ExplainRequest, method: string): Record<string, string> {
   const hasBody = given.body !== undefined && method === 'GET';

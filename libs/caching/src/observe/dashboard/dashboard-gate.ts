@@ -16,8 +16,9 @@ export type Wanted = 'page' | 'read' | 'change';
 
 const LOCAL_ADDRESS = /^(?:127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
 const LOCAL_HOST = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/i;
-/** A proxy's word that somebody else is asking. */
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip'] as const;
+/** What proxies say of themselves, or of whom they ask for. */
+const OF_PROXIES =
+  /^(?:via|forwarded|x-forwarded(?:-.+)?|x-real-ip|true-client-ip|x-client-ip|cf-.+|x-envoy-.+)$/;
 
 /** The header in which the page sends the token with all that changes something. */
 export const TOKEN_HEADER = 'x-cache-dashboard-token';
@@ -85,11 +86,15 @@ function isSameHost(origin: string, host: string | undefined): boolean {
   return host !== undefined && URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
 }
 
-/** By address and by name: a name of an attacker's that leads to this machine is not this machine's (DNS rebinding). */
-function isLocal({ headers }: RequestView, { socket }: IncomingMessage): boolean {
+/**
+ * By address and by name: a name of an attacker's that leads to this machine is not this machine's (DNS rebinding). A
+ * proxy on this machine has both; HTTP/1.0 is what nginx speaks to it unless it is told otherwise, and no browser does.
+ */
+function isLocal({ headers }: RequestView, { socket, httpVersion }: IncomingMessage): boolean {
   return (
     LOCAL_ADDRESS.test(socket.remoteAddress ?? '') &&
     LOCAL_HOST.test(headers.host ?? '') &&
-    FORWARDED.every((name) => headers[name] === undefined)
+    httpVersion !== '1.0' &&
+    !Object.keys(headers).some((name) => OF_PROXIES.test(name))
   );
 }

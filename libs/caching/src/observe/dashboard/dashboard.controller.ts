@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Controller, Get, Inject, Logger, Post, Req, Res, type Type, VERSION_NEUTRAL } from '@nestjs/common';
-import { CachingError } from '../../caching.errors.js';
+import { CachingError, CacheStoreError } from '../../caching.errors.js';
 import { CacheEvict, NoCache } from '../../decorators.js';
 import { type FrameworkRequest, RequestView, splitTarget } from '../../http/request-view.js';
 import { Dashboard } from './dashboard.js';
@@ -24,6 +24,7 @@ const HEADERS: Readonly<Record<string, string>> = {
   // No compression of what is to arrive at once.
   'Cache-Control': 'no-store, no-transform',
   'Content-Security-Policy': CONTENT_POLICY,
+  'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
@@ -77,7 +78,9 @@ export function createDashboardController(options: ResolvedDashboard): Type {
     }
 
     @Get('api/live') live(@Req() request: FrameworkRequest, @Res() reply: object): Promise<void> {
-      return answer('read', request, reply, ({ response }) => {
+      return answer('read', request, reply, ({ request: { method }, response }) => {
+        // Both routers answer HEAD with the handler of GET, and what has no body would never end.
+        if (method === 'HEAD') return send(response, 200, 'text/event-stream', '');
         response.setHeader('Content-Type', 'text/event-stream');
         // Nginx would keep it until there is more.
         response.setHeader('X-Accel-Buffering', 'no');
@@ -140,9 +143,11 @@ export function createDashboardController(options: ResolvedDashboard): Type {
       else sendJson(response, refusal.status, { reason: refusal.reason });
     } catch (error) {
       if (response.headersSent) return void response.destroy();
-      if (!(error instanceof CachingError)) logger.error(error);
-      const isUsage = error instanceof CachingError;
-      sendJson(response, isUsage ? 400 : 500, { reason: isUsage ? error.message : 'internal error' });
+      if (!(error instanceof CachingError)) {
+        logger.error(error);
+        return sendJson(response, 500, { reason: 'internal error' });
+      }
+      sendJson(response, error instanceof CacheStoreError ? 503 : 400, { reason: error.message });
     }
   }
 

@@ -168,10 +168,14 @@ export class Dashboard {
 /** A request as somebody typed it. */
 function described(given: unknown): ExplainRequest {
   const { method, url, headers, body, user } = (given ?? {}) as Record<string, unknown>;
-  const fields =
-    typeof headers === 'object' && headers !== null
-      ? Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
-      : {};
+  const fields = Object.fromEntries(
+    Object.entries(headers ?? {}).map(([name, value]: [string, unknown]) => {
+      if (typeof value === 'string') return [name, value];
+      throw new CacheUsageError(
+        `explain: the header ${describe(name)} is ${describe(value)}; allowed: a text`,
+      );
+    }),
+  );
   const { cookie } = fields;
   return {
     url: typeof url === 'string' ? url : '',

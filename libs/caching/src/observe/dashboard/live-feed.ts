@@ -18,6 +18,9 @@ const MAX_WAITING = 256 * 1024;
 /** Milliseconds after which a reader that takes nothing is dropped. */
 const MAX_STALLED = 20_000;
 
+/** Milliseconds after which a reader has to ask again, which browsers do by themselves: it may not be let in any more. */
+const MAX_LIFE = 10 * 60_000;
+
 /** What a message tells: everything since the last one that the reader was sent. */
 export interface Tick<Health> {
   readonly now: number;
@@ -32,6 +35,7 @@ export interface Tick<Health> {
 
 interface Reader {
   readonly response: ServerResponse;
+  readonly openedAt: number;
   /** The second up to which it knows all. */
   second: number;
   line: number;
@@ -45,6 +49,7 @@ interface Reader {
 export class LiveFeed<Health> {
   readonly #readers = new Set<Reader>();
   #cancel: (() => void) | undefined;
+  #isClosed = false;
 
   constructor(
     private readonly clock: Clock,
@@ -57,11 +62,14 @@ export class LiveFeed<Health> {
     return this.#readers.size;
   }
 
-  /** Sends to a response until its client leaves. False: there are too many already. */
+  /** Sends to a response until its client leaves. False: there are too many already, or the application closes. */
   open(response: ServerResponse): boolean {
-    if (this.#readers.size >= MAX_READERS) return false;
+    if (this.#isClosed || this.#readers.size >= MAX_READERS) return false;
+    // It left while it was decided whether it may: nothing tells of that again.
+    if (response.destroyed) return true;
     const reader: Reader = {
       response,
+      openedAt: this.clock.now(),
       second: 0,
       line: Math.max(0, this.log.count - MAX_LINES),
       stalledAt: undefined,
@@ -76,9 +84,10 @@ export class LiveFeed<Health> {
     return true;
   }
 
-  /** Ends all. */
+  /** Ends all, also those that take nothing, for whose end nobody should wait. */
   close(): void {
-    for (const { response } of this.#readers) response.end();
+    this.#isClosed = true;
+    for (const { response } of this.#readers) response.destroy();
     this.#readers.clear();
     this.#cancel?.();
     this.#cancel = undefined;
@@ -99,6 +108,7 @@ export class LiveFeed<Health> {
   #send(reader: Reader): void {
     const { response } = reader;
     const now = this.clock.now();
+    if (now - reader.openedAt >= MAX_LIFE) return void response.destroy();
     if (response.writableLength > MAX_WAITING || response.writableNeedDrain) {
       reader.stalledAt ??= now;
       if (now - reader.stalledAt >= MAX_STALLED) response.destroy();
