@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeEntry, encodeEntry } from '../../libs/caching/src/cache/entry-codec.js';
 import type { Entry, EntryLife, HeaderField } from '../../libs/caching/src/cache/entry.js';
+import { KnownHeads } from '../../libs/caching/src/cache/known-heads.js';
 import { HOSTILE_BYTES } from '../contract/hostile-bytes.js';
 import { frameOf, partsOf } from '../support/entry-frames.js';
 
@@ -112,6 +113,10 @@ function within(
     staleIfErrorUntil: until(onErrorFor),
   };
 }
+
+/** Before it was stored, while it lives, and after its end. */
+const moment = fc.integer({ min: NOW - 1_100_000, max: NOW + 1_100_000 });
+const damage = fc.record({ bit: fc.nat(), isDamaged: fc.boolean() });
 
 function encode(entry: Entry): Buffer {
   return encodeEntry(entry, entry.start) as Buffer;
@@ -236,6 +241,49 @@ describe('the frame of an entry', () => {
         );
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('is read the same by one who remembers heads, whatever comes when, and whatever is done with what was read', () => {
+    const frames = fc.tuple(entries, entries).chain(([one, other]) => {
+      const { key } = one;
+      const second = { ...other, key, tags: [key, ...other.tags] };
+      const bodies = [Buffer.from('a body'), Buffer.alloc(0), undefined];
+      const withBodies = bodies.map((body) => ({ ...one, response: { ...one.response, body } }));
+      // A head that names a length can be no other body's.
+      const written = [one, second, ...withBodies].map(encode).filter((frame) => frame !== undefined);
+      const frame = fc.constantFrom(...written);
+      return fc.record({ key: fc.constant(key), reads: fc.array(fc.tuple(frame, moment, damage)) });
+    });
+    fc.assert(
+      fc.property(frames, ({ key, reads }) => {
+        const heads = new KnownHeads();
+        for (const [frame, now, { bit, isDamaged }] of reads) {
+          const bytes = Buffer.from(frame);
+          const at = bit % (frame.length * 8);
+          if (isDamaged) bytes.writeUInt8(bytes.readUInt8(at >> 3) ^ (1 << (at & 7)), at >> 3);
+          const expected = { key, now, maxBodyBytes: MAX_BODY };
+          const found = decodeEntry(bytes, expected, heads);
+          expect(found).toEqual(decodeEntry(bytes, expected));
+          if (typeof found !== 'string') Object.assign(found, { order: 9, tier: 'shared', start: undefined });
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('is parsed once for as long as its head stays the same', () => {
+    fc.assert(
+      fc.property(entries, (entry) => {
+        fc.pre(entry.storedAt < NOW);
+        const heads = new KnownHeads();
+        const [first, second] = [0, 1].map(() =>
+          decodeEntry(encode(entry), { key: entry.key, now: NOW, maxBodyBytes: MAX_BODY }, heads),
+        );
+        if (typeof first === 'string' || typeof second === 'string') throw new Error('no entry');
+        expect(second).not.toBe(first);
+        expect(second?.tags).toBe(first?.tags);
+      }),
     );
   });
 });

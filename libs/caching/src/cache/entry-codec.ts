@@ -9,6 +9,7 @@ import {
   versionOf,
   writeHead,
 } from './entry-head.js';
+import type { KnownHeads } from './known-heads.js';
 import type { StampPosition } from './stamps.js';
 
 /**
@@ -72,11 +73,12 @@ export function encodeEntry(entry: Entry, start: StampPosition): Buffer | undefi
  *
  * The body is a view of `bytes`: whoever keeps the entry keeps them.
  *
+ * @param heads for a reader to whom the same entries come again and again
  * @example
  * const found = decodeEntry(bytes, { key, now: clock.now(), maxBodyBytes });
  * if (typeof found === 'string') return miss(found);
  */
-export function decodeEntry(bytes: unknown, expected: Expected): Entry | FrameRefusal {
+export function decodeEntry(bytes: unknown, expected: Expected, heads?: KnownHeads): Entry | FrameRefusal {
   if (!Buffer.isBuffer(bytes) || bytes.length < AT.head) return 'foreign';
   if (bytes.readUIntBE(AT.signature, 3) !== MAGIC) return 'foreign';
   const version = bytes.readUInt8(AT.version);
@@ -90,7 +92,11 @@ export function decodeEntry(bytes: unknown, expected: Expected): Entry | FrameRe
   if (headLength > MAX_HEAD_BYTES || bodyLength > expected.maxBodyBytes) return 'too-large';
   if (bytes.readUInt32BE(AT.checksum) !== checksumOf(bytes)) return 'checksum';
   const body = given === NO_BODY ? undefined : bytes.subarray(bodyAt);
-  return readHead(bytes.toString('utf8', AT.head, bodyAt), body, expected, version);
+  const known = heads?.find(bytes, bodyAt, body, expected);
+  if (known !== undefined) return known;
+  const entry = readHead(bytes.toString('utf8', AT.head, bodyAt), body, expected, version);
+  if (typeof entry !== 'string') heads?.remember(bytes, bodyAt, entry, expected.now);
+  return entry;
 }
 
 function isVersion(version: number): version is FormatVersion {

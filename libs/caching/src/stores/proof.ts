@@ -51,7 +51,7 @@ export class Proof {
   /** A question that was `asked` has shown that nothing was missed. Tells whether that proves anything now. */
   prove({ at, since, doubts }: Asked): boolean {
     if (doubts !== this.#doubts) return false;
-    if (!this.holds || since > this.#since) {
+    if (since > this.#since || !this.holds) {
       this.#at = at;
       this.#since = since;
     }

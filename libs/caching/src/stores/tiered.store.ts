@@ -1,6 +1,7 @@
 import type { Clock } from '../cache/clock.js';
 import { decodeEntry, encodeEntry } from '../cache/entry-codec.js';
 import { type Entry, isEntry, isFresh, softened } from '../cache/entry.js';
+import { KnownHeads } from '../cache/known-heads.js';
 import type { StampPosition } from '../cache/stamps.js';
 import type { KeyDigest } from './digest.js';
 import type { MemoryStore } from './memory.store.js';
@@ -63,6 +64,8 @@ export class TieredStore implements CacheStore {
   readonly #clock: Clock;
   readonly #shared: SharedSequence;
   readonly #unkept = new RecentFills();
+  /** Of entries that memory has no room for. */
+  readonly #heads = new KnownHeads();
   #position: StampPosition;
   /** There was an `open` or a `close`. */
   #isBegun = false;
@@ -258,21 +261,22 @@ export class TieredStore implements CacheStore {
     if (reaching !== undefined) await reaching;
     if (frame === undefined) return this.#kept(key);
     const now = this.#clock.now();
-    const entry = decodeEntry(frame, { key, now, maxBodyBytes: this.#options.maxEntryBytes() });
+    const heads = frame.length > this.#local.largestBody ? this.#heads : undefined;
+    const entry = decodeEntry(frame, { key, now, maxBodyBytes: this.#options.maxEntryBytes() }, heads);
     if (typeof entry === 'string') return this.#kept(key);
     // Filled by another instance after an eviction that this one has not heard of.
     if (!this.#shared.covers(entry.start)) await this.#shared.synchronize();
     if (!this.#shared.isCurrent(entry.start, entry.tags)) return this.position;
     this.#expectLife(entry);
     const at = this.#shared.softenedAt(entry.start, entry.tags);
-    const taken = {
-      ...entry,
-      ...(at !== undefined && { freshness: softened(entry, at) }),
-      ...(at === undefined && isFresh(entry, now) && { order: this.#orderOfStale(key, now) }),
-      start: this.position,
-    };
+    // Just made, and nobody else's: what it is here is written into it, as each hit comes this way.
+    const taken: { -readonly [P in keyof Entry]: Entry[P] } = entry;
+    if (at !== undefined) taken.freshness = softened(entry, at);
+    else if (isFresh(entry, now)) taken.order = this.#orderOfStale(key, now);
+    taken.start = this.position;
+    taken.tier = 'shared';
     this.#keep(taken);
-    return { ...taken, tier: 'shared' };
+    return taken;
   }
 
   /** Where the shared tier has nothing: what is kept here to be served stale, now that evictions are known. */
