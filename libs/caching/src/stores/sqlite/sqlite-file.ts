@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isBusy, type OpenDatabase, type SqliteDatabase, type SqliteStatement } from './sqlite-driver.js';
 
@@ -156,6 +156,11 @@ export class SqliteFile {
       if (!(error instanceof Error) || !error.message.includes('no transaction')) throw error;
     }
   }
+}
+
+/** Whether whoever has an account on the machine can read it, or write to it: somebody has made it so. */
+export function isOpenToAll(file: string): boolean {
+  return process.platform !== 'win32' && (statSync(file).mode & 0o006) !== 0;
 }
 
 /** Responses may be for one person only: the file is its owner's. Its companions get its mode from it. */

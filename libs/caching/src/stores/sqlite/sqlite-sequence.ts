@@ -29,14 +29,25 @@ export interface ToldEviction {
   readonly tags: readonly string[];
 }
 
-const STATE = 'SELECT epoch, n, floor, life FROM states WHERE namespace = ?';
+/** Numbers above it are no longer told from their neighbours, and an eviction must have a number of its own. */
+const HIGHEST = Number.MAX_SAFE_INTEGER - 1;
+
+/** SQLite's columns take anything: a state that none of us has written is none. */
+const STATE =
+  'SELECT epoch, n, floor, life FROM states WHERE namespace = ? ' +
+  "AND typeof(epoch) = 'text' AND length(epoch) BETWEEN 1 AND 64 AND typeof(n) = 'integer' AND n <= " +
+  `${HIGHEST} AND typeof(floor) = 'integer' AND floor BETWEEN 0 AND n ` +
+  `AND typeof(life) = 'integer' AND life BETWEEN 0 AND ${HIGHEST}`;
 const BEGIN =
   'INSERT INTO states (namespace, epoch, n, floor, life) VALUES (?, ?, 0, 0, ?) ' +
   'ON CONFLICT (namespace) DO UPDATE SET epoch = excluded.epoch, n = 0, floor = 0, life = excluded.life';
 const FORGET = 'DELETE FROM stamps WHERE namespace = ?';
 const ADVANCE = 'UPDATE states SET n = ?, floor = ?, life = ? WHERE namespace = ?';
 const STAMP = 'INSERT OR REPLACE INTO stamps (namespace, tag, n, at) VALUES (?, ?, ?, ?)';
-const SINCE = 'SELECT tag, n FROM stamps WHERE namespace = ? AND n > ? ORDER BY n DESC, id DESC LIMIT ?';
+/** What is no number comes as the text that it is, which sorts above all numbers. */
+const SINCE =
+  `SELECT tag, iif(typeof(n) = 'integer' AND n <= ${HIGHEST}, n, '') AS n ` +
+  'FROM stamps WHERE namespace = ? AND n > ? ORDER BY stamps.n DESC, id DESC LIMIT ?';
 /** Their numbers ascend with time. */
 const OLDEST = 'SELECT n, at FROM stamps WHERE namespace = ? ORDER BY n LIMIT ?';
 const SURPLUS = 'SELECT n FROM stamps WHERE namespace = ? ORDER BY n DESC LIMIT 1 OFFSET ?';
@@ -55,20 +66,12 @@ export class SqliteSequence {
     return state && { epoch: state.epoch, n: state.n };
   }
 
-  /** Whether who knows `known` must write before it may read: there is no state, or one that was rolled back. */
-  mustBegin(file: SqliteFile, known: StampPosition | undefined): boolean {
-    const state = this.#state(file);
-    return state === undefined || isBehind(state, known);
-  }
-
-  /** Inside of a transaction: begins another epoch where it has to. */
-  begin(file: SqliteFile, known: StampPosition | undefined): State {
-    const state = this.#state(file);
-    if (state !== undefined && !isBehind(state, known)) return state;
-    file.statement(FORGET).run(this.namespace);
-    const begun = { epoch: randomUUID(), n: 0, floor: 0, life: Math.ceil(this.life()) };
-    file.statement(BEGIN).run(this.namespace, begun.epoch, begun.life);
-    return begun;
+  /** Inside of a transaction: what happened since `known`, in another epoch where that can't be told. */
+  begun(file: SqliteFile, known: StampPosition | undefined): StampDelta {
+    const delta = this.delta(file, known);
+    if (delta !== undefined) return delta;
+    const { epoch, n, floor } = this.#begin(file);
+    return { position: { epoch, n }, floor, stamps: [] };
   }
 
   /** Inside of a transaction. */
@@ -78,7 +81,7 @@ export class SqliteSequence {
     known: StampPosition | undefined,
     now: number,
   ): StampPosition {
-    const state = this.begin(file, known);
+    const state = this.#current(file, known) ?? this.#begin(file);
     const n = state.n + 1;
     const stamp = file.statement(STAMP);
     for (const tag of tags) stamp.run(this.namespace, JSON.stringify(tag), n, now);
@@ -89,11 +92,16 @@ export class SqliteSequence {
     return { epoch: state.epoch, n };
   }
 
-  /** What happened since `known`, or everything where it is another epoch. `mustBegin` is false. */
-  delta(file: SqliteFile, known: StampPosition | undefined): StampDelta {
-    const { epoch, n, floor } = this.#state(file) as State;
-    const since = known?.epoch === epoch ? known.n : 0;
-    const rows = this.#since(file, since, MAX_MISSED);
+  /**
+   * What happened since `known`, or everything where it is another epoch. Nothing where that can't be told: there is no
+   * state, one that was rolled back, or a stamp that is none.
+   */
+  delta(file: SqliteFile, known: StampPosition | undefined): StampDelta | undefined {
+    const state = this.#current(file, known);
+    if (state === undefined) return undefined;
+    const { epoch, n, floor } = state;
+    const rows = this.#since(file, known?.epoch === epoch ? known.n : 0);
+    if (rows === undefined) return undefined;
     const isCut = rows.length >= MAX_MISSED;
     // Of the last eviction that is read, some tags may be missing.
     const oldest = isCut ? (rows.at(-1)?.[1] ?? 0) : 0;
@@ -104,8 +112,8 @@ export class SqliteSequence {
   told(file: SqliteFile, known: StampPosition): readonly ToldEviction[] | 'ask' {
     const state = this.#state(file);
     if (state === undefined || state.epoch !== known.epoch || state.floor > known.n) return 'ask';
-    const rows = this.#since(file, known.n, MAX_MISSED);
-    if (rows.length >= MAX_MISSED || state.n - known.n > MAX_MISSED) return 'ask';
+    const rows = this.#since(file, known.n);
+    if (rows === undefined || rows.length >= MAX_MISSED || state.n - known.n > MAX_MISSED) return 'ask';
     const evictions = Array.from({ length: state.n - known.n }, (_, at) => ({
       position: { epoch: state.epoch, n: known.n + at + 1 },
       tags: [] as string[],
@@ -114,14 +122,33 @@ export class SqliteSequence {
     return evictions;
   }
 
-  /** Newest first. */
-  #since(file: SqliteFile, n: number, limit: number): [tag: string, n: number][] {
-    const rows = file.statement(SINCE).all(this.namespace, n, limit) as { tag: string; n: number }[];
-    return rows.map((row) => [JSON.parse(row.tag) as string, row.n]);
+  /** Newest first; nothing where one of them can't be read, as nobody knows what it was the eviction of. */
+  #since(file: SqliteFile, after: number): [tag: string, n: number][] | undefined {
+    const rows = file.statement(SINCE).all(this.namespace, after, MAX_MISSED) as Record<
+      'tag' | 'n',
+      unknown
+    >[];
+    const stamps = rows.map(({ tag, n }) => [readTag(tag), n] as const);
+    const isReadable = stamps.every(([tag, n]) => tag !== undefined && typeof n === 'number');
+    return isReadable ? (stamps as unknown as [string, number][]) : undefined;
   }
 
   #state(file: SqliteFile): State | undefined {
     return file.statement(STATE).get(this.namespace) as State | undefined;
+  }
+
+  /** The state, where it has not been rolled back behind what is known. */
+  #current(file: SqliteFile, known: StampPosition | undefined): State | undefined {
+    const state = this.#state(file);
+    return state === undefined || isBehind(state, known) ? undefined : state;
+  }
+
+  /** Inside of a transaction: begins another epoch. */
+  #begin(file: SqliteFile): State {
+    file.statement(FORGET).run(this.namespace);
+    const begun = { epoch: randomUUID(), n: 0, floor: 0, life: Math.ceil(this.life()) };
+    file.statement(BEGIN).run(this.namespace, begun.epoch, begun.life);
+    return begun;
   }
 
   /** Returns the floor, which rises to the newest stamp that is dropped. */
@@ -137,6 +164,17 @@ export class SqliteSequence {
     }
     if (risen > floor) file.statement(SWEEP).run(this.namespace, risen);
     return risen;
+  }
+}
+
+function readTag(text: unknown): string | undefined {
+  if (typeof text !== 'string') return undefined;
+  try {
+    const tag: unknown = JSON.parse(text);
+    return typeof tag === 'string' ? tag : undefined;
+  } catch {
+    // Not what was written there.
+    return undefined;
   }
 }
 

@@ -7,7 +7,7 @@ import { digestOf } from '../digest.js';
 import { kindOf } from '../kind-of.js';
 import type { Lease, SharedLookup, SharedTier, SharedTierHost } from '../shared-tier.js';
 import { DRIVERS, loadDriver, type OpenDatabase, type SqliteDriver } from './sqlite-driver.js';
-import { SqliteFile } from './sqlite-file.js';
+import { isOpenToAll, SqliteFile } from './sqlite-file.js';
 import { SqliteLeases } from './sqlite-leases.js';
 import { SqliteRecords } from './sqlite-records.js';
 import { SqliteSequence } from './sqlite-sequence.js';
@@ -37,6 +37,10 @@ const PRUNE_EVERY = 60_000;
 
 /** Milliseconds between two attempts to open a file that can't be opened. */
 const OPEN_EVERY = 1_000;
+
+const OPEN_TO_ALL =
+  'The file of sqlite() can be read or written by everybody on this machine, and may hold responses for one person ' +
+  'only: chmod o-rw, or let it be made anew.';
 
 interface OpenTier {
   readonly host: SharedTierHost;
@@ -128,12 +132,10 @@ export class SqliteTier implements SharedTier {
 
   async sync(known: StampPosition | undefined): Promise<StampDelta> {
     const { sequence, writes } = this.#open;
-    if (sequence.mustBegin(this.#openFile(), known))
-      return writes.add(() => {
-        sequence.begin(this.#openFile(), known);
-        return sequence.delta(this.#openFile(), known);
-      }, true);
-    return sequence.delta(this.#openFile(), known);
+    return (
+      sequence.delta(this.#openFile(), known) ??
+      writes.add(() => sequence.begun(this.#openFile(), known), true)
+    );
   }
 
   async set(key: string, frame: Buffer, life: number): Promise<void> {
@@ -187,6 +189,7 @@ export class SqliteTier implements SharedTier {
     if (now - this.#failedAt < OPEN_EVERY) throw this.#failure;
     try {
       this.#file = new SqliteFile(this.#path, this.#openDatabase);
+      if (isOpenToAll(this.#path)) host.onCaveat(OPEN_TO_ALL);
     } catch (error) {
       const isFirst = this.#failedAt === Number.NEGATIVE_INFINITY;
       this.#failedAt = now;
