@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
-import { Controller, Get, HttpCode, Res } from '@nestjs/common';
+import { Controller, Get, Header, HttpCode, type INestApplication, Res } from '@nestjs/common';
 import { CacheView } from 'nestjs-caching';
 import type { Response } from 'express';
 import type { FastifyReply } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fastifyOf } from '../support/plugins.js';
 import { REPLAYED, startTwins, type Twins } from '../support/twins.js';
 import { unframedBytes, wireBytes } from '../support/wire.js';
 
@@ -148,6 +149,20 @@ describe('a handler that answers through @Res() on fastify', () => {
         reply.raw.end('raw');
       }
 
+      @Get('raw-same') @Header('Content-Type', 'text/x-own') @CacheView() rawSame(
+        @Res() reply: FastifyReply,
+      ) {
+        // What is set on the reply never leaves with these.
+        reply.raw.setHeader('Content-Type', 'text/x-own');
+        reply.raw.setHeader('X-Content-Type-Options', 'nosniff');
+        reply.raw.end('raw');
+      }
+
+      @Get('raw-tenant') @CacheView() rawTenant(@Res() reply: FastifyReply) {
+        reply.raw.setHeader('Vary', 'X-Tenant');
+        reply.raw.end(`of ${String(reply.request.headers['x-tenant'])}`);
+      }
+
       @Get('raw-status-message') @CacheView() rawStatusMessage(@Res() reply: FastifyReply) {
         reply.raw.statusMessage = 'Quite Right';
         reply.raw.end('raw');
@@ -186,7 +201,12 @@ describe('a handler that answers through @Res() on fastify', () => {
         return 'text';
       }
     }
-    twins = await startTwins('fastify', { controllers: [ResController] });
+    const setUp = (app: INestApplication): void =>
+      void fastifyOf(app).addHook('onRequest', (_request, reply, done) => {
+        void reply.header('X-Content-Type-Options', 'nosniff').header('Vary', 'X-Tenant');
+        done();
+      });
+    twins = await startTwins('fastify', { controllers: [ResController], setUp });
   });
 
   afterAll(() => twins.close());
@@ -199,6 +219,7 @@ describe('a handler that answers through @Res() on fastify', () => {
     'web-response',
     'later',
     'raw-end',
+    'raw-same',
     'raw-status-message',
     'raw-write-head',
     'raw-write-head-list',
@@ -211,5 +232,11 @@ describe('a handler that answers through @Res() on fastify', () => {
     expect(wireBytes(miss)).toBe(wireBytes(plain));
     expect(verdicts).toEqual(REPLAYED);
     expect(unframedBytes(hit)).toBe(unframedBytes(miss));
+  });
+
+  it('is told apart by its own Vary, where the reply that it writes past has the same', async () => {
+    const ask = async (tenant: string): Promise<string> =>
+      (await twins.cached.request('/raw-tenant', { headers: { 'x-tenant': tenant } })).text;
+    expect([await ask('a'), await ask('b'), await ask('a')]).toEqual(['of a', 'of b', 'of a']);
   });
 });

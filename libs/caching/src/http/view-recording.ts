@@ -78,6 +78,8 @@ export interface RecordedHead {
   /** Field names as spelt on the wire, in their order. */
   readonly names: readonly string[];
   readonly delivery: StoredResponse['delivery'];
+  /** What there was of these fields when the interceptor started, where that is other than was thought then. */
+  readonly before?: HeaderBag | undefined;
 }
 
 /**
@@ -103,10 +105,14 @@ export class ViewRecording {
     private readonly policy: RecordingPolicy,
     private readonly fill: Fill,
     private readonly asked: AskedFor,
-    /** The response's fields when the interceptor started. */
-    readonly before: HeaderBag,
+    private readonly present: HeaderBag,
   ) {
     this.#fields = new FillFields(policy, asked.fwd);
+  }
+
+  /** The response's fields when the interceptor started. */
+  get before(): HeaderBag {
+    return this.#head?.before ?? this.present;
   }
 
   get opened(): boolean {

@@ -68,6 +68,8 @@ export interface FastifyInstance {
 interface RecordedReply extends Recorded {
   readonly request: FrameworkRequest;
   readonly rawHandler: boolean;
+  /** Of node's response alone, where the handler may write to that past the reply, whose fields then never leave. */
+  readonly rawBefore: HeaderBag | undefined;
   hidden: Hidden;
 }
 
@@ -154,10 +156,11 @@ export class FastifyPlatform implements HttpPlatform {
       replying: false,
       request,
       rawHandler: options.rawHandler,
+      rawBefore: options.rawHandler ? raw.getHeaders() : undefined,
       hidden: hideConditionals(request.headers),
     };
     raw[RECORDED] = recorded;
-    watchHead(raw, recording);
+    watchHead(raw, recorded);
     if (options.rawHandler) watchRawBody(raw, recorded);
     onExchangeClose(raw, onClose);
     return recording;
@@ -279,7 +282,7 @@ function putReplyHead(reply: Reply, stored: StoredResponse, fields: VerdictField
 }
 
 /** The head is the last moment at which later hooks' cookies show and the verdict can be told. */
-function watchHead(raw: ServerResponse, recording: ViewRecording): void {
+function watchHead(raw: ServerResponse, { recording, rawBefore }: RecordedReply): void {
   const { writeHead } = raw;
   const lateField = (name: string): HeaderBag[string] => raw.getHeader(name);
   const tell = (): VerdictFields => {
@@ -296,7 +299,8 @@ function watchHead(raw: ServerResponse, recording: ViewRecording): void {
   }
   replaceMethod(raw, 'writeHead', (...args: WriteHeadParameters) => {
     if (!recording.ended) {
-      if (!recording.opened) recording.open(readHead(raw, parseWriteHead(args), 'raw'));
+      if (!recording.opened)
+        recording.open({ ...readHead(raw, parseWriteHead(args), 'raw'), before: rawBefore });
       recording.noteLate((name) => givenField(args, name) ?? raw.getHeader(name));
     }
     if (recording.tells && tell().includes('Server-Timing')) dropGivenTiming(args);
@@ -312,11 +316,11 @@ function watchHead(raw: ServerResponse, recording: ViewRecording): void {
 
 /** For handlers that write to node's response themselves, past the `onSend` hooks. */
 function watchRawBody(raw: ServerResponse, recorded: RecordedReply): void {
-  const { recording, request } = recorded;
+  const { recording, request, rawBefore } = recorded;
   const { write, end } = raw;
   const openRaw = (): void => {
     if (recording.opened) return;
-    recording.open(readHead(raw, undefined, 'raw'));
+    recording.open({ ...readHead(raw, undefined, 'raw'), before: rawBefore });
   };
   let isReplaced = false;
   replaceMethod(raw, 'write', ((...args: Parameters<typeof write>) => {
