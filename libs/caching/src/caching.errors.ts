@@ -24,7 +24,10 @@ export abstract class CachingError extends Error {
  */
 export class CachingConfigError extends CachingError {
   readonly code = 'CACHING_CONFIG';
-  /** The value found there. Not among what an uncaught error prints of itself: it may hold a password. */
+  /**
+   * The value found there, unless it is a URL with credentials. Not among what an uncaught error prints of itself: it may
+   * hold a password.
+   */
   declare readonly given: unknown;
 
   /**
@@ -40,7 +43,8 @@ export class CachingConfigError extends CachingError {
     where = 'CachingModule',
   ) {
     super(`${where}: option "${field}" is ${describe(given)}; allowed: ${allowed}`);
-    Object.defineProperty(this, 'given', { value: given, enumerable: false });
+    const value = hasCredentials(given) ? undefined : given;
+    Object.defineProperty(this, 'given', { value, enumerable: false });
   }
 }
 
@@ -100,10 +104,16 @@ export class UnconfirmedEvictionError extends CacheStoreError {
   }
 }
 
+/** Whatever it was meant for: the address of a database, with the password to it. */
+function hasCredentials(value: unknown): boolean {
+  return typeof value === 'string' && /\/\/[^/]*@/.test(value);
+}
+
 /** A value as it may be shown in an error: short, and never an object's insides, which may hold secrets. */
 export function describe(value: unknown): string {
   switch (typeof value) {
     case 'string':
+      if (hasCredentials(value)) return 'a URL with credentials';
       return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
     case 'function':
       return 'a function';

@@ -41,7 +41,9 @@ export class Environment {
       return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      throw this.wrong(`${name}_FILE`, file, `a file that can be read (${code ?? 'it can not'})`);
+      // Where it is no path it may be the secret itself.
+      const shown = /[/\\]/.test(file) ? file : '(not shown)';
+      throw this.wrong(`${name}_FILE`, shown, `a file that can be read (${code ?? 'it can not'})`);
     }
   }
 

@@ -62,9 +62,10 @@ function fileOf(url: string): string {
   } catch (error) {
     if (!(error instanceof URIError)) throw error;
   }
+  // What stands behind these is no part of a path, and may be a secret.
   throw new CachingConfigError(
     'url',
-    url,
+    /[?#@]/.test(path) ? 'sqlite:(not shown)' : url,
     "'sqlite:path/of.file' or 'sqlite:///path/of.file'",
     'storeFromUrl()',
   );
