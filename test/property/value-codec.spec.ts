@@ -22,6 +22,42 @@ describe('the codec of values', () => {
     );
   });
 
+  it.each<[string, (length: number) => string]>([
+    ['padded', (length) => `[1${' '.repeat(length)}]`],
+    ['of many values that nothing refers to', (length) => `[1${',1'.repeat(length / 2)}]`],
+  ])('reads no bytes that are more than a value may take: %s', (_name, text) => {
+    const limit = 10_000;
+    const read = (length: number) => HeldValue.decode(Buffer.from(`c${text(length)}`), limit)?.take();
+    expect(read(limit)).toBe(1);
+    expect(read(limit * 7)).toBeUndefined();
+  });
+
+  it('reads what it has written of a value of the largest size, however long that is', () => {
+    const text = '\u0001'.repeat(9_900);
+    const { body } = HeldValue.of(text, 10_000);
+    expect(body.length).toBeGreaterThan(59_000);
+    expect(HeldValue.decode(body, 10_000)?.take()).toBe(text);
+  });
+
+  it.each<[string, string]>([
+    ['nested deeply', `[${Array.from({ length: 200_000 }, (_, at) => `[${at + 1}]`).join(',')},1]`],
+    ['a list of four thousand millions', '[[-7,4294967295]]'],
+    [
+      'one thing a million million times',
+      `[${Array.from({ length: 40 }, (_, at) => `[${at + 1},${at + 1}]`)},1]`,
+    ],
+    ['in itself', '[{"a":0}]'],
+    ['another prototype', '[{"__proto__":1},{"polluted":2},1]'],
+    ['another prototype of nothing', '[["null","__proto__",1],{"polluted":2},1]'],
+    ['a view of more bytes than there are', '[["Float64Array",1,0,1000000000],["ArrayBuffer","AAAA"]]'],
+    ['a Buffer that is no list', '[["Buffer",1],{"length":1e9}]'],
+    ['a pattern that is no list', '[["Pattern",1],{"length":1e9}]'],
+    ['a pattern with another place', '[["Pattern",1],[2,3,4],"a","g",-1]'],
+  ])('makes nothing of bytes that hold %s', (_name, text) => {
+    expect(HeldValue.decode(Buffer.from(`c${text}`), 1024 * 1024)).toBeUndefined();
+    expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
+  });
+
   it('gives back where a pattern goes on, and refuses one whose place is none', () => {
     const value = { pattern: /a/gu };
     value.pattern.lastIndex = 3;

@@ -31,7 +31,7 @@ export class HeldValue implements StoredResponse {
 
   /** From bytes that anybody may have written: nothing for those that hold no value. Never throws. */
   static decode(bytes: Buffer | undefined, maxBytes: number): HeldValue | undefined {
-    if (bytes === undefined || bytes.length === 0) return undefined;
+    if (bytes === undefined || bytes.length === 0 || bytes.length > longestText(maxBytes)) return undefined;
     const isFrozen = bytes[0] === FROZEN;
     if (!isFrozen && bytes[0] !== COPIED) return undefined;
     try {
@@ -76,6 +76,11 @@ export class HeldValue implements StoredResponse {
   get delivery(): 'value' {
     return 'value';
   }
+}
+
+/** How long what is written of a value of `maxBytes` can be: JSON has six characters for one that it escapes. */
+export function longestText(maxBytes: number): number {
+  return 6 * maxBytes + 1024;
 }
 
 /** How a function failed, for those who wait for it: it is given to them and kept by nobody. */

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Entry, EntryLife } from '../cache/entry.js';
-import { HeldValue } from '../cache/held-value.js';
+import { HeldValue, longestText } from '../cache/held-value.js';
 import type { StampPosition } from '../cache/stamps.js';
 
 /*
@@ -14,6 +14,8 @@ import type { StampPosition } from '../cache/stamps.js';
  */
 const SIGNATURE = 'nv1 ';
 const CHECKSUM_LENGTH = 8;
+/** A value has 256 tags at most. */
+const MAX_HEAD_LENGTH = 1024 * 1024;
 const HEAD_AT = SIGNATURE.length + CHECKSUM_LENGTH + 1;
 
 type Head = [
@@ -42,6 +44,8 @@ export function encodeItem(entry: Entry, tags: readonly string[], start: StampPo
 /** The value in a text that a store returned for a key; nothing for anything that is none. Never throws. */
 export function decodeItem(text: string, key: string, now: number, maxBytes: number): Entry | undefined {
   if (/^-?\d{1,16}$/.test(text)) return counted(Number(text), key, now);
+  // Before anything that takes longer for more of it.
+  if (text.length > MAX_HEAD_LENGTH + longestText(maxBytes)) return undefined;
   const rest = text.slice(HEAD_AT);
   if (!text.startsWith(SIGNATURE) || text.slice(SIGNATURE.length, HEAD_AT - 1) !== checksumOf(rest))
     return undefined;
