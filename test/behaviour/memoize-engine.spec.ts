@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
 import { CacheCallbackError, CacheEvictionService, Memoize, memory } from 'nestjs-caching';
 import { ChaosStore } from 'nestjs-caching/testing';
@@ -290,6 +291,23 @@ describe('a memoized method', () => {
       /The tags callback of Service\.badTags failed: no tags today/,
     );
     await expect(service.badTags()).rejects.toBeInstanceOf(CacheCallbackError);
+  });
+
+  it('leaves each caller where it was: in its own async context, on a hit as on a miss', async () => {
+    const { service } = await start();
+    const context = new AsyncLocalStorage<string>();
+    const ask = (user: string) =>
+      context.run(user, async () => {
+        const value = await service.plain();
+        await service.plain();
+        return [value, context.getStore()];
+      });
+    await service.plain();
+    expect(await Promise.all([ask('a'), ask('b'), ask('c')])).toEqual([
+      [1, 'a'],
+      [1, 'b'],
+      [1, 'c'],
+    ]);
   });
 
   it('runs where the store fails or is silent', async () => {

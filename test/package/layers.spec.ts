@@ -52,7 +52,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: `${LIBRARY}/memoize`,
-    may: /^(memoize\/.*|cache\/(bypass|held-value|value-gate|value-kinds|plain-object|entry|maybe-promise)|http\/(flat-text|key-strategy|route-tags|tag-options)|recent-map|caching\.errors|check-names|duration|reflect-metadata|@nestjs\/common|node:(crypto|util\/types))$/,
+    may: /^(memoize\/.*|cache\/(bypass|copy-shape|held-value|value-gate|value-kinds|plain-object|entry|maybe-promise)|http\/(flat-text|key-strategy|route-tags|tag-options)|recent-map|caching\.errors|check-names|duration|reflect-metadata|@nestjs\/common|node:(crypto|util\/types))$/,
     mayAsTypes: /^(cache\/.*|caching\.options|observe\/(events|request-trace)|@nestjs\/core)$/,
   },
   {

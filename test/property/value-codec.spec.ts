@@ -44,7 +44,7 @@ describe('the codec of values', () => {
     ['a list of four thousand millions', '[[-7,4294967295]]'],
     [
       'one thing a million million times',
-      `[${Array.from({ length: 40 }, (_, at) => `[${at + 1},${at + 1}]`)},1]`,
+      `[${Array.from({ length: 40 }, (_, at) => `[${at + 1},${at + 1}]`).join(',')},1]`,
     ],
     ['in itself', '[{"a":0}]'],
     ['another prototype', '[{"__proto__":1},{"polluted":2},1]'],

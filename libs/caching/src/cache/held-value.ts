@@ -1,23 +1,32 @@
 import { parse, stringify } from 'devalue';
+import type { CopyShape } from './copy-shape.js';
 import type { HeaderField, StoredResponse } from './entry.js';
 import { copyOf } from './value-copy.js';
 import { frozenCopy, ownCopy, type OwnValue } from './value-gate.js';
 
 const NOTHING: readonly never[] = [];
 
+/** What a promise takes in memory, in bytes. */
+const PROMISE = 40;
+
 /**
  * The result of a function as the engine keeps it: in this process as it is, as bytes where it leaves the process.
  * No view has its `delivery`, so none is ever answered with it.
  */
 export class HeldValue implements StoredResponse {
-  readonly #own: OwnValue;
+  readonly #value: unknown;
+  /** The last one that has covered it: nearly always the only one. */
+  #shape: CopyShape | undefined;
+  #promise: Promise<unknown> | undefined;
+  readonly heldBytes: number;
 
   private constructor(
-    own: OwnValue,
+    { value, bytes }: OwnValue,
     /** Everybody is given the same, which nobody can write to. */
     readonly isFrozen: boolean,
   ) {
-    this.#own = own;
+    this.#value = value;
+    this.heldBytes = bytes + (isFrozen || !isObject(value) ? PROMISE : 0);
   }
 
   /**
@@ -43,18 +52,32 @@ export class HeldValue implements StoredResponse {
     }
   }
 
-  /** A value of the caller's own, or the frozen one of all. */
-  take(): unknown {
-    return this.isFrozen ? this.#own.value : copyOf(this.#own.value);
+  /**
+   * A value of the caller's own, or the frozen one of all.
+   *
+   * @param shape of its like, by which it is copied faster
+   */
+  take(shape?: CopyShape): unknown {
+    const value = this.#value;
+    if (this.isFrozen || !isObject(value)) return value;
+    if (shape === undefined) return copyOf(value);
+    if (this.#shape !== shape) {
+      shape.cover(value);
+      this.#shape = shape;
+    }
+    return shape.copy(value);
   }
 
-  get heldBytes(): number {
-    return this.#own.bytes;
+  /** The same, as callers are given it. Where all may have one value, one promise of it does for all hits. */
+  promise(shape: CopyShape): Promise<unknown> {
+    const value = this.#value;
+    if (this.isFrozen || !isObject(value)) return (this.#promise ??= Promise.resolve(value));
+    return Promise.resolve(this.take(shape));
   }
 
   /** As it is written for other processes: made when it is asked for, as a value in memory needs none. */
   get body(): Buffer {
-    const text = stringify(this.#own.value, REDUCERS);
+    const text = stringify(this.#value, REDUCERS);
     const bytes = Buffer.allocUnsafeSlow(1 + Buffer.byteLength(text));
     bytes[0] = this.isFrozen ? FROZEN : COPIED;
     bytes.write(text, 1);
@@ -92,6 +115,10 @@ export class HeldFailure implements StoredResponse {
   readonly delivery = 'value';
 
   constructor(readonly error: unknown) {}
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /*

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { CopyShape } from '../cache/copy-shape.js';
 import { CacheCallbackError, CacheUsageError, CachingConfigError, describe } from '../caching.errors.js';
 import type { ResolvedOptions } from '../caching.options.js';
 import { DURATION_RULE, toMilliseconds } from '../duration.js';
@@ -39,6 +40,8 @@ export class MemoPlan implements ResultRules {
   readonly isForAll: boolean;
   /** Where they may: the instance that they are shared for. */
   only: object | undefined;
+  /** Of its results. */
+  readonly shape = new CopyShape();
   /** What tells this function, on this class, from all others. */
   readonly identity: string;
   readonly #prefix: string;

@@ -5,7 +5,7 @@ import type { Duration } from '../duration.js';
 import { countsNoArguments, define, type MemoizeDefinition } from './definition.js';
 import { acceptHost, HOST, hostOf, MemoizeHost } from './memoize-host.js';
 import { checkMemoizeOptions, type MemoizeOptions } from './memoize-options.js';
-import { onlyMemoizer, settled } from './memoizer.js';
+import { onlyMemoizer, uncached } from './memoizer.js';
 
 /** Callbacks that are given the result before the arguments. */
 type ResultCallback = 'ttl' | 'resultTags' | 'filter';
@@ -79,7 +79,7 @@ export function Memoize<const O extends MemoizeOptions<never[], never>>(
     );
     const wrapper = function (this: unknown, ...args: unknown[]): Promise<unknown> {
       const memoizer = isStatic ? onlyMemoizer() : hostOf(this)?.memoizer;
-      if (memoizer === undefined) return settled(() => definition.run.apply(this, args));
+      if (memoizer === undefined) return uncached(definition, this, args);
       const on: unknown = isStatic ? this : (this as object).constructor;
       return memoizer.call(definition, this, typeof on === 'function' ? on : owner, args);
     };
@@ -123,7 +123,7 @@ export function memoize<F extends (...args: never[]) => unknown>(
   const wrapper = function (this: unknown, ...args: unknown[]): Promise<unknown> {
     const memoizer = onlyMemoizer();
     return memoizer === undefined
-      ? settled(() => definition.run.apply(this, args))
+      ? uncached(definition, this, args)
       : memoizer.call(definition, this, fn, args);
   };
   disguise(wrapper, fn);

@@ -1,13 +1,14 @@
 import { isBypassing } from '../cache/bypass.js';
 import type { Clock } from '../cache/clock.js';
 import { type Entry, isEntry } from '../cache/entry.js';
+import type { HeldValue } from '../cache/held-value.js';
 import { isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
 import type { BypassReason } from '../cache/reasons.js';
 import type { Missed, ViewCache } from '../cache/view-cache.js';
 import { CachingConfigError } from '../caching.errors.js';
 import type { ResolvedOptions } from '../caching.options.js';
 import type { CacheEvents } from '../observe/events.js';
-import { CallServer, type ResultLimits, type ResultRules, taken } from './call-server.js';
+import { CallServer, type ResultLimits, type ResultRules } from './call-server.js';
 import type { MemoizeDefinition } from './definition.js';
 import { MemoCall } from './memo-call.js';
 import { MemoPlan } from './memo-plan.js';
@@ -106,15 +107,14 @@ export class Memoizer {
         last !== undefined && last.memoizer === this && last.on === on
           ? (last.plan as MemoPlan)
           : this.#find(definition, on);
-      if (plan === undefined || !this.#isShared(plan, self))
-        return settled(() => definition.run.apply(self, args as unknown[]));
+      if (plan === undefined || !this.#isShared(plan, self)) return uncached(definition, self, args);
       if (isBypassing()) return this.#bypass(plan, 'code', self, args);
       // The way of most hits: nothing is made for them but what they are given.
       const known = plan.knownKey(args);
       if (known === undefined) return this.#serve(plan, self, args);
       const found = this.parts.cache.lookup(known);
       return !isPromiseLike(found) && isEntry(found)
-        ? Promise.resolve(this.#hit(plan, found))
+        ? this.#hit(plan, found)
         : this.#serve(plan, self, args, found);
     } catch (error) {
       return Promise.reject(error);
@@ -177,9 +177,9 @@ export class Memoizer {
     return false;
   }
 
-  #hit(plan: MemoPlan, entry: Entry): unknown {
+  #hit(plan: MemoPlan, entry: Entry): Promise<unknown> {
     this.parts.events.begin(plan.route)?.hit(entry, this.parts.clock.now());
-    return taken(entry.response);
+    return (entry.response as HeldValue).promise(plan.shape);
   }
 
   /** @param looked what a look-up of the call's key has found */
@@ -203,7 +203,7 @@ export class Memoizer {
 
   #bypass(plan: MemoPlan, reason: BypassReason, self: unknown, args: readonly unknown[]): Promise<unknown> {
     this.parts.events.begin(plan.route)?.bypassed(reason);
-    return settled(() => plan.definition.run.apply(self, args as unknown[]));
+    return uncached(plan.definition, self, args);
   }
 
   /** Once for each function. */
@@ -219,6 +219,10 @@ export class Memoizer {
 }
 
 /** Without the cache: what is thrown at once is rejected as with it. */
-export async function settled(run: () => unknown): Promise<unknown> {
-  return run();
+export async function uncached(
+  { run }: MemoizeDefinition,
+  self: unknown,
+  args: readonly unknown[],
+): Promise<unknown> {
+  return run.apply(self, args as unknown[]);
 }
