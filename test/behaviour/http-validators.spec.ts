@@ -171,6 +171,7 @@ describe.each(PLATFORMS)('validators on %s', (platform) => {
       expect(wireBytes(hit)).toBe(wireBytes(miss));
       const whole = await ask(target);
       expect([whole.status, whole.text, whole.verdict]).toEqual([200, TEXT, 'HIT']);
+      expect(wireBytes(await ask(target, headers))).toBe(wireBytes(hit));
       // RFC 9110 §15.4.5: what a 200 would have had of these, and nothing about the body.
       for (const name of ['etag', 'cache-control', 'content-location', 'vary'])
         expect(hit.field(name)).toBe(whole.field(name));

@@ -25,7 +25,7 @@ import { armReplay, type FrameworkResponse, type HttpPlatform } from './platform
 import type { RequestView } from './request-view.js';
 import type { ViewPolicy } from './route-policy.js';
 import type { Substitute } from './view-recording.js';
-import { answerWith, completeResponse, isSelective, selectAnswer, storedField } from './selected-answer.js';
+import { isSelective, selectStored, storedField } from './selected-answer.js';
 
 /** One request on its way to a handler of a cached route. */
 export interface Exchange {
@@ -142,8 +142,9 @@ export class Delivery {
   #selectedOf(exchange: Exchange, entry: Entry): StoredResponse {
     const { response, tier } = entry;
     // What is read from a shared store for each hit is compressed for none.
-    const chosen = tier === 'shared' ? response : this.#coded(exchange, response);
-    return this.#selected(exchange, chosen, generatedAt(entry));
+    const isKept = tier !== 'shared';
+    const chosen = isKept ? this.#coded(exchange, response) : response;
+    return this.#selected(exchange, chosen, generatedAt(entry), isKept);
   }
 
   #coded(exchange: Exchange, response: StoredResponse): StoredResponse {
@@ -152,11 +153,13 @@ export class Delivery {
   }
 
   /** As much of a response as the request wants, which is nearly always all. */
-  #selected(exchange: Exchange, response: StoredResponse, date: number | undefined): StoredResponse {
-    const { request } = exchange;
-    if (!isSelective(request)) return response;
-    const complete = completeResponse(response, (name) => storedField(response, name), date);
-    return answerWith(response, selectAnswer(request, complete, this.clock.now()));
+  #selected(
+    { request }: Exchange,
+    response: StoredResponse,
+    date: number | undefined,
+    isKept: boolean,
+  ): StoredResponse {
+    return isSelective(request) ? selectStored(request, response, date, this.clock.now(), isKept) : response;
   }
 
   #saysOwnLife({ platform, response }: Exchange, stored: StoredResponse): boolean {
@@ -181,7 +184,7 @@ export class Delivery {
     return deliver(
       policy,
       exchange,
-      this.#selected(exchange, this.#coded(exchange, response), undefined),
+      this.#selected(exchange, this.#coded(exchange, response), undefined, true),
       added,
     );
   }

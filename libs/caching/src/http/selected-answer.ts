@@ -77,8 +77,54 @@ export function storedField({ headers }: StoredResponse, field: string): string 
   return typeof found?.[1] === 'string' ? found[1] : undefined;
 }
 
+/** What requests that want less than all ask of a stored response. */
+interface Known {
+  readonly etag: string | undefined;
+  readonly lastModified: string | undefined;
+  /** What those who have it are sent in its place: the same for all of them. */
+  notModified: StoredResponse | undefined;
+}
+
+/** A 304 has to cost less than what it stands for: it is made once for each response that is kept. */
+const known = new WeakMap<StoredResponse, Known>();
+
+function know(stored: StoredResponse): Known {
+  return {
+    etag: storedField(stored, 'etag'),
+    lastModified: storedField(stored, 'last-modified'),
+    notModified: undefined,
+  };
+}
+
+/**
+ * What a request gets of a stored response.
+ *
+ * @param date when it was generated, in milliseconds since the epoch
+ * @param now milliseconds since the epoch
+ * @param isKept it will answer others as well: what a shared store returns does not
+ */
+export function selectStored(
+  conditions: Conditions,
+  stored: StoredResponse,
+  date: number | undefined,
+  now: number,
+  isKept: boolean,
+): StoredResponse {
+  let facts = isKept ? known.get(stored) : undefined;
+  if (facts === undefined) {
+    facts = know(stored);
+    if (isKept) known.set(stored, facts);
+  }
+  const { status, body } = stored;
+  const { etag, lastModified } = facts;
+  const answer = selectAnswer(conditions, { status, body, etag, lastModified, date }, now);
+  return answer.kind === 'not-modified'
+    ? (facts.notModified ??= answerWith(stored, answer))
+    : answerWith(stored, answer);
+}
+
 /** A stored response as an answer sends it. */
-export function answerWith(stored: StoredResponse, answer: Answer): StoredResponse {
+function answerWith(stored: StoredResponse, answer: Answer): StoredResponse {
   if (answer.kind === 'full') return stored;
   const { removed, delivery, body, headers } = stored;
   const isSent = sentFields(answer, storedField(stored, 'etag') !== undefined);

@@ -143,7 +143,8 @@ export class FastifyPlatform implements HttpPlatform {
     putReplyHead(reply, stored, fields);
     if (typeof reply.compress === 'function') weakenWhenCoded(reply.raw);
     // Fastify names a type for a Buffer that has none; the handler's own bytes went without.
-    if (reply.getHeader('content-type') === undefined) (reply.raw as Marked)[WITHOUT_TYPE] = true;
+    if (stored.body !== undefined && reply.getHeader('content-type') === undefined)
+      (reply.raw as Marked)[WITHOUT_TYPE] = true;
     reply.send(stored.body);
   }
 

@@ -37,10 +37,12 @@ export function isNotModified(request: ConditionalRequest, selected: SelectedRes
 }
 
 function matchesAny(ifNoneMatch: string, etag: string | undefined): boolean {
+  const own = etag === undefined ? undefined : parseEntityTag(etag);
+  // Nearly all send back the one tag that they were given: no list to take apart.
+  if (own !== undefined && ifNoneMatch === etag) return true;
   const tags = parseEntityTags(ifNoneMatch);
   // RFC 9110 §13.1.2: the client has something, whichever it is.
   if (tags === '*') return true;
-  const own = etag === undefined ? undefined : parseEntityTag(etag);
   return own !== undefined && tags !== undefined && tags.some((tag) => matchesWeakly(tag, own));
 }
 
