@@ -35,6 +35,21 @@ describe.each(PLATFORMS)('with verify on %s', (platform) => {
       return data;
     }
 
+    @Get('filed')
+    @CacheView({
+      ttl: '1h',
+      tags: ({ query }) => [
+        String(query.as),
+        ...Array(30)
+          .fill('x')
+          .map((x, at) => x + at),
+      ],
+    })
+    filed() {
+      runs++;
+      return data;
+    }
+
     @Get('text')
     @CacheView({ ttl: '1h' })
     text() {
@@ -118,7 +133,7 @@ describe.each(PLATFORMS)('with verify on %s', (platform) => {
     expect(event?.request.id).toBe(2);
     expect(running.logger.warnings).toHaveLength(1);
     expect(running.logger.warnings[0]).toMatch(
-      /BooksController\.list: .*\$\.price.*the tags books, shelf, and nothing has evicted it/,
+      /BooksController\.list: .*\$\.price.*the tags "books", "shelf", and nothing has evicted it/,
     );
     expect(JSON.stringify(event) + running.logger.warnings.join()).not.toContain(SECRET);
     // Once is enough: it shows with each hit.
@@ -129,6 +144,23 @@ describe.each(PLATFORMS)('with verify on %s', (platform) => {
     expect(running.logger.warnings).toHaveLength(2);
     // What clients get is what is stored, and stays so.
     expect(JSON.parse((await running.request('/books')).text)).toMatchObject({ price: 1 });
+  });
+
+  it('what clients send makes no line of its own in the log, nor a long one', async () => {
+    await start();
+    const target = `/books/filed?as=${encodeURIComponent('a\r\n[Nest] ERROR \u001b[2J')}`;
+    await running.request(target);
+    data = { ['c\n'.repeat(50_000)]: 1, ['d'.repeat(50_000)]: 2 };
+    const event = await verified(target);
+    const [warning = ''] = running.logger.warnings;
+    expect(warning).toContain('the tags "a\\r\\n[Nest] ERROR');
+    expect(warning).toContain(' and 21 more');
+    // oxlint-disable-next-line no-control-regex -- they are what is looked for
+    expect(warning).not.toMatch(/[\u0000-\u001f]/);
+    expect(warning.length).toBeLessThan(20 * 200 + 1_000);
+    const paths = event?.type === 'verified' ? event.differences : [];
+    expect(paths).toContain(`$.${'d'.repeat(198)}…`);
+    expect(paths.every((path) => path.length <= 201)).toBe(true);
   });
 
   it('a text that differs is found, which has no places to name', async () => {

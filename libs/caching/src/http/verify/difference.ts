@@ -3,6 +3,9 @@ import type { HeaderField, StoredResponse } from '../../cache/entry.js';
 /** Paths that are told of one difference; the rest is more of the same. */
 export const MAX_PATHS = 20;
 
+/** Data may be filed under names as long as it likes, and what is told of goes to logs. */
+const MAX_PATH_LENGTH = 200;
+
 /** Deeper than data is nested on purpose. */
 const MAX_DEPTH = 64;
 
@@ -27,7 +30,11 @@ export function differences(stored: StoredResponse, now: StoredResponse): readon
   const { body: before = Buffer.alloc(0) } = stored;
   const { body: after = Buffer.alloc(0) } = now;
   if (!before.equals(after)) diffBodies(before, after, paths);
-  return paths.slice(0, MAX_PATHS);
+  return paths.slice(0, MAX_PATHS).map(shortened);
+}
+
+function shortened(path: string): string {
+  return path.length > MAX_PATH_LENGTH ? `${path.slice(0, MAX_PATH_LENGTH)}…` : path;
 }
 
 function diffFields(before: readonly HeaderField[], after: readonly HeaderField[], paths: string[]): void {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../cache/clock.js';
+import { describe } from '../../caching.errors.js';
 import { type Entry, isEntry } from '../../cache/entry.js';
 import type { ViewCache } from '../../cache/view-cache.js';
 import type { CacheEvents } from '../../observe/events.js';
@@ -22,6 +23,9 @@ export const GRACE = 2_000;
 
 /** One warning for each route in this time, in milliseconds: a forgotten eviction shows with each hit. */
 const REST = 60_000;
+
+/** Tags that a warning names. */
+const MAX_TAGS = 10;
 
 export interface ShadowVerifierHost {
   /** The share of hits that are verified, 0 to 1. */
@@ -108,7 +112,10 @@ export class ShadowVerifier implements Pick<RequestObserver, 'onHit'> {
     const last = this.#warnedAt.get(route);
     if (last !== undefined && now - last >= 0 && now - last < REST) return;
     this.#warnedAt.set(route, now);
-    const carried = tags.length === 0 ? 'no tags' : `the tags ${tags.join(', ')}`;
+    // They may be made of what clients send.
+    const named = tags.slice(0, MAX_TAGS).map(describe).join(', ');
+    const more = tags.length > MAX_TAGS ? ` and ${tags.length - MAX_TAGS} more` : '';
+    const carried = tags.length === 0 ? 'no tags' : `the tags ${named}${more}`;
     warn(
       `${route}: a response that was served from the cache is not what its handler says now. It differs in ` +
         `${paths.join(', ')}; it carried ${carried}, and nothing has evicted it. Evict it where that data changes, or ` +
