@@ -23,6 +23,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { CachingModuleOptions } from 'nestjs-caching';
 import { type Observable, of } from 'rxjs';
 import { makeBody, SIZES } from './bodies.js';
+import { type Listener, remember } from './listeners.js';
 import type { Platform, ServerKind } from './rows.js';
 
 /** One server under test, on a free port of 127.0.0.1. */
@@ -30,6 +31,8 @@ export interface Measured {
   readonly port: number;
   /** How often the handler ran. */
   runs(): number;
+  /** Tells events to the application's own listeners, or to nobody. */
+  listen(on: boolean): void;
   close(): Promise<void>;
 }
 
@@ -50,6 +53,7 @@ const TYPE = 'application/json; charset=utf-8';
 const TTL = 3_600_000;
 
 let runs = 0;
+const listeners: Listener[] = [];
 
 function content(size: string | undefined): Content {
   const found = CONTENT.get(size ?? '');
@@ -85,7 +89,7 @@ export async function startServer(setup: Setup): Promise<Measured> {
 
 function measured(server: Server, close: () => Promise<void>): Measured {
   const { port } = server.address() as { port: number };
-  return { port, runs: () => runs, close };
+  return { port, runs: () => runs, listen: (on) => listeners.forEach((each) => each.switch(on)), close };
 }
 
 async function startNode(): Promise<Measured> {
@@ -115,9 +119,10 @@ async function metadataOf({ kind, library, redis }: Setup): Promise<ModuleMetada
     case 'caching-context':
     case 'caching-metrics':
     case 'caching-telemetry': {
-      const { CachingModule, CacheView, CacheContext } = (await import(
+      const { CachingModule, CacheView, CacheContext, CacheEvents } = (await import(
         library
       )) as typeof import('nestjs-caching');
+      if (kind === 'caching-metrics' || kind === 'caching-telemetry') remember(CacheEvents, listeners);
       return {
         imports: [
           CachingModule.forRoot({

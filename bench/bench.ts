@@ -45,6 +45,7 @@ function conditions(plan: Plan, pins: Pins | undefined): string {
 async function measure(plan: Plan, platform: Platform, size: Size, pins: Pins | undefined): Promise<Cell[]> {
   const servers: ServerProcess[] = [];
   const cells: Cell[] = [];
+  const switched = new Map<string, ServerProcess>();
   // Beside the load: the server's core is the server's alone.
   const redis = plan.suite.needsRedis ? await RedisProcess.start(pins?.load) : undefined;
   try {
@@ -53,15 +54,19 @@ async function measure(plan: Plan, platform: Platform, size: Size, pins: Pins | 
         row.library === 'other' && plan.against !== undefined
           ? pathToFileURL(resolve(plan.against)).href
           : 'nestjs-caching';
-      const server = await ServerProcess.start({
-        row,
-        platform,
-        library,
-        redis: redis?.url(place),
-        core: pins?.server,
-        profile: plan.profile,
-      });
-      servers.push(server);
+      const shared = row.listens === undefined ? undefined : switched.get(row.server);
+      const server =
+        shared ??
+        (await ServerProcess.start({
+          row,
+          platform,
+          library,
+          redis: redis?.url(place),
+          core: pins?.server,
+          profile: plan.profile,
+        }));
+      if (shared === undefined) servers.push(server);
+      if (row.listens !== undefined) switched.set(row.server, server);
       cells.push(new Cell({ row, platform, size, server, redis }));
     }
     for (const cell of cells) await cell.warmUp(plan.seconds);

@@ -63,6 +63,7 @@ export class Cell {
 
   /** Sends requests until code is compiled and caches are filled, and finds how many make a run of `seconds`. */
   async warmUp(seconds: { readonly warmUp: number; readonly run: number }): Promise<void> {
+    await this.#switch();
     await this.#checkBody();
     if (this.row.handlerRuns === 'never') await this.#checkHit();
     const { perSecond } = await this.#send({ seconds: seconds.warmUp });
@@ -72,6 +73,7 @@ export class Cell {
 
   async run(): Promise<void> {
     if (this.problem !== undefined) return;
+    await this.#switch();
     await this.#send({ requests: Math.round(this.#requestsPerRun * LEAD_IN) });
     const before = await this.#count();
     const { perSecond, requests } = await this.#send({ requests: this.#requestsPerRun });
@@ -79,6 +81,11 @@ export class Cell {
     this.samples.push({ cpu: (after.cpu - before.cpu) / requests, perSecond });
     this.#checkReads(before, after, requests);
     await this.#checkRuns(before.runs, after.runs, requests);
+  }
+
+  async #switch(): Promise<void> {
+    const { listens } = this.row;
+    if (listens !== undefined) await this.#server.listen(listens);
   }
 
   async #send(extent: Extent): Promise<{ readonly perSecond: number; readonly requests: number }> {

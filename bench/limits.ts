@@ -32,8 +32,10 @@ export const LIMITS: readonly Limit[] = [
   limit(['hit', 'cache-interceptor'], ['express', 100], 4.2, '4.2 × CacheInterceptor'),
   limit(['hit', 'marker'], ['fastify', 10], 0.85, BARE),
   limit(['hit', 'marker'], ['express', 10], 0.85, BARE),
-  limit(['hit-metrics', 'hit'], ['fastify', 10], 0.95, MEASURED),
-  limit(['hit-metrics', 'hit'], ['express', 10], 0.95, MEASURED),
+  ...PLATFORMS.flatMap((platform) => [
+    limit(['hit-metrics', 'hit-metrics-off'], [platform, 10], 0.95, MEASURED),
+    limit(['hit-telemetry', 'hit-telemetry-off'], [platform, 10], 0.95, MEASURED),
+  ]),
   limit(['miss', 'pass-through'], ['fastify', 10], 1 / 1.15, EMPTY),
   limit(['miss', 'pass-through'], ['express', 10], 1 / 1.15, EMPTY),
 ];

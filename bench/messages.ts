@@ -1,5 +1,5 @@
 /** What the benchmark and its server processes tell each other. */
-export type Question = 'usage' | 'stop';
+export type Question = 'usage' | 'stop' | 'listen' | 'silence';
 
 export interface Started {
   readonly port: number;

@@ -90,8 +90,8 @@ export class Report {
     const pairs = [
       ['debugHeaders', 'hit-debug', 'hit'],
       ['debugHeaders', 'miss-debug', 'miss'],
-      ['Metrics in prom-client', 'hit-metrics', 'hit'],
-      ['Metrics in OpenTelemetry', 'hit-telemetry', 'hit'],
+      ['Metrics in prom-client', 'hit-metrics', 'hit-metrics-off'],
+      ['Metrics in OpenTelemetry', 'hit-telemetry', 'hit-telemetry-off'],
       ['An injected CacheContext', 'hit-context', 'hit'],
       ['An injected CacheContext', 'miss-context', 'miss'],
     ] as const;
@@ -99,8 +99,10 @@ export class Report {
       pairs.flatMap(([what, dear, plain]) => {
         const ratio = this.#ratio(dear, plain, platform, size);
         if (ratio === undefined) return [];
-        const dearer = ((1 / ratio.median - 1) * 100).toFixed(0);
-        return [`${what} makes a ${plain} cost ${dearer} % more CPU (${platform}, ${size} KB).`];
+        const dearer = ((1 / ratio.median - 1) * 100).toFixed(1);
+        return [
+          `${what} makes a ${dear.split('-', 1).join()} cost ${dearer} % more CPU (${platform}, ${size} KB).`,
+        ];
       }),
     );
   }

@@ -33,6 +33,11 @@ export interface Row {
   readonly stores: boolean;
   /** The build under test, or the one that `--against` names. */
   readonly library: 'tested' | 'other';
+  /**
+   * Whether anybody hears the cache's events. Rows that say so and have the same server share one process, where
+   * listeners end and begin again between the runs: two processes of the very same code differ by more than events cost.
+   */
+  readonly listens: boolean | undefined;
   /** Which command each request makes Redis execute once; `'never'` for hits in process. */
   readonly reads: ReadCommand | 'never' | 'unknown';
 }
@@ -49,7 +54,9 @@ export type RowName =
   | 'miss-debug'
   | 'hit-context'
   | 'hit-metrics'
+  | 'hit-metrics-off'
   | 'hit-telemetry'
+  | 'hit-telemetry-off'
   | 'miss-context'
   | 'other-hit'
   | 'other-miss'
@@ -72,12 +79,15 @@ function row(name: RowName, server: ServerKind, title: string, traits: Traits = 
     handlerRuns: 'unknown',
     stores: false,
     library: 'tested',
+    listens: undefined,
     reads: 'unknown',
     ...traits,
   };
 }
 
 const HIT: Traits = { handlerRuns: 'never' };
+const HEARD: Traits = { ...HIT, listens: true };
+const UNHEARD: Traits = { ...HIT, listens: false };
 const L2_HIT: Traits = { ...HIT, reads: 'mget' };
 const MISS: Traits = { urls: 'distinct', handlerRuns: 'always' };
 
@@ -89,8 +99,10 @@ export const ROWS: readonly Row[] = [
   row('hit', 'caching', 'nestjs-caching, hit', HIT),
   row('hit-debug', 'caching-debug', 'nestjs-caching, hit, debugHeaders', HIT),
   row('hit-context', 'caching-context', 'nestjs-caching, hit, CacheContext injected', HIT),
-  row('hit-metrics', 'caching-metrics', 'nestjs-caching, hit, metrics in prom-client', HIT),
-  row('hit-telemetry', 'caching-telemetry', 'nestjs-caching, hit, metrics in OpenTelemetry', HIT),
+  row('hit-metrics', 'caching-metrics', 'nestjs-caching, hit, metrics in prom-client', HEARD),
+  row('hit-metrics-off', 'caching-metrics', 'the same process, nobody listening', UNHEARD),
+  row('hit-telemetry', 'caching-telemetry', 'nestjs-caching, hit, metrics in OpenTelemetry', HEARD),
+  row('hit-telemetry-off', 'caching-telemetry', 'the same process, nobody listening', UNHEARD),
   row('pass-through', 'pass-through', 'empty interceptor, no cache', MISS),
   row('miss', 'caching', 'nestjs-caching, miss', { ...MISS, stores: true }),
   row('miss-debug', 'caching-debug', 'nestjs-caching, miss, debugHeaders', { ...MISS, stores: true }),

@@ -49,6 +49,13 @@ export class ServerProcess {
     return answered;
   }
 
+  /** Whether the events of the cache are told to whom they are told to in this application, or to nobody. */
+  async listen(on: boolean): Promise<void> {
+    const answered = answer<Usage>(this.child, 'that it listens');
+    this.child.send((on ? 'listen' : 'silence') satisfies Question);
+    await answered;
+  }
+
   async stop(): Promise<void> {
     const { child } = this;
     if (child.exitCode !== null || child.signalCode !== null) return;

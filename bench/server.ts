@@ -7,6 +7,7 @@ async function serve(setup: Setup): Promise<void> {
   const server = await startServer(setup);
   process.on('message', (question: Question) => {
     if (question === 'stop') process.exit(0);
+    if (question !== 'usage') server.listen(question === 'listen');
     tell(usageOf(server));
   });
   process.on('disconnect', () => process.exit(0));

@@ -31,6 +31,10 @@ describe('events', () => {
     expect(isMade()).toEqual([true, true]);
     unsubscribe(CACHE_EVENTS_CHANNEL, listener);
     expect(isMade()).toEqual([false, false]);
+    const stopCounting = events.count({ record: () => undefined, hit: () => undefined });
+    expect(isMade()).toEqual([true, true]);
+    stopCounting();
+    expect(isMade()).toEqual([false, false]);
   });
 });
 

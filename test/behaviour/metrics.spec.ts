@@ -7,6 +7,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import {
+  CacheEvents,
   CacheEvictionService,
   CacheView,
   type CachingModuleOptions,
@@ -106,6 +107,26 @@ describe.each(PLATFORMS)('metrics in prom-client on %s', (platform) => {
       new Map([['result=hit,route=BooksController.list', 3 * bytes]]),
     );
     expect(await metric('stored_bytes_total')).toEqual(new Map([['route=BooksController.list', bytes]]));
+  });
+
+  it('say the same whether somebody listens to events beside them or not, also from one moment to the next', async () => {
+    const { body } = await running.request('/books');
+    const heard: string[] = [];
+    let hits = 0;
+    for (const isHeard of [false, true, false]) {
+      const stop = isHeard
+        ? running.app.get(CacheEvents).on(({ type }) => void heard.push(type))
+        : () => undefined;
+      await running.request('/books');
+      await running.request('/books');
+      stop();
+      hits += 2;
+      const labels = 'route=BooksController.list';
+      expect((await metric('requests_total')).get(`result=hit,${labels},tier=local`)).toBe(hits);
+      expect((await metric('served_bytes_total')).get(`result=hit,${labels}`)).toBe(hits * body.length);
+      expect((await metric('saved_seconds_total')).get(labels)).toBe((hits * HANDLER_MS) / 1_000);
+    }
+    expect(heard).toEqual(['lookup', 'hit', 'lookup', 'hit']);
   });
 
   it('tell what memory holds, and what was evicted', async () => {

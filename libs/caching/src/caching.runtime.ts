@@ -329,7 +329,7 @@ export class CachingRuntime {
 
   #measure(): void {
     const metrics = new CacheMetrics(() => this.#local);
-    this.events.on(metrics.record);
+    this.events.count(metrics);
     this.#stops.push(...this.options.metrics.map((exporter) => exporter.start(metrics)));
   }
 }

@@ -1,5 +1,6 @@
 import type { CacheEvent, CacheTier } from './cache-event.js';
 import { ByRoute } from './by-route.js';
+import type { EventCounter } from './event-counter.js';
 import { type CacheInstruments, Counter, Gauge, Histogram, type Series } from './instruments.js';
 
 /** What stores are asked for; an application's own may tell of more. */
@@ -29,8 +30,8 @@ interface RouteSeries {
   hitBytes: Series | undefined;
 }
 
-/** Counts events. One listener, which a metrics system reads when it wants to. */
-export class CacheMetrics implements CacheInstruments {
+/** Counts events. One counter, which a metrics system reads when it wants to. */
+export class CacheMetrics implements CacheInstruments, EventCounter {
   readonly #requests = new Counter({
     name: 'requests',
     help: 'Requests to cached routes, by what the cache did: hit, stale, miss, bypass or refresh',
@@ -184,11 +185,10 @@ export class CacheMetrics implements CacheInstruments {
     ];
   }
 
-  /** A property, so that it is a listener as it is. */
-  readonly record = (event: CacheEvent): void => {
+  record(event: CacheEvent): void {
     switch (event.type) {
       case 'hit':
-        return this.#hit(event.route, event.tier, event.bytes, event.savedMs);
+        return this.hit(event.route, event.tier, event.bytes, event.savedMs);
       case 'lookup':
         if (event.asked === 'shared') this.#storeTime.record(event.lookupMs / 1_000, { operation: 'lookup' });
         return;
@@ -258,9 +258,9 @@ export class CacheMetrics implements CacheInstruments {
         if (event.missed !== 'all') this.#missed.of().value += event.missed;
         if (event.lagMs !== undefined) this.#lag.record(event.lagMs / 1_000, {});
     }
-  };
+  }
 
-  #hit(name: string, tier: CacheTier, bytes: number, savedMs: number | undefined): void {
+  hit(name: string, tier: CacheTier, bytes: number, savedMs: number | undefined): void {
     const route = this.#routes.of(name);
     (route.hits[tier] ??= this.#requests.of(route.label, 'hit', tier)).value++;
     (route.hitBytes ??= this.#served.of(route.label, 'hit')).value += bytes;

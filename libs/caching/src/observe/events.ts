@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Clock } from '../cache/clock.js';
 import type { CacheEvent } from './cache-event.js';
+import type { EventCounter } from './event-counter.js';
 import type { CacheTracer, FillSpan } from './tracing.js';
 import { RequestTrace, type TraceHost } from './request-trace.js';
 
@@ -26,6 +27,7 @@ export class CacheEvents {
   readonly #host: TraceHost;
   #requests = 0;
   #tracer: CacheTracer | undefined;
+  #counter: EventCounter | undefined;
 
   /** @internal */
   constructor(onListenerError: (error: unknown) => void, clock: Clock, isTimed = false) {
@@ -34,12 +36,17 @@ export class CacheEvents {
       clock,
       emit: (event) => this.emit(event),
       startFill: (route) => this.#startFill(route),
+      counterAlone: () => (this.#isHeard ? undefined : this.#counter),
       isTimed,
     };
   }
 
   /** False while nobody listens: then no event is even made. */
   get active(): boolean {
+    return this.#counter !== undefined || this.#isHeard;
+  }
+
+  get #isHeard(): boolean {
     return this.#listeners.length > 0 || published.hasSubscribers;
   }
 
@@ -53,6 +60,18 @@ export class CacheEvents {
     this.#listeners = [...this.#listeners, own];
     return () => {
       this.#listeners = this.#listeners.filter((each) => each !== own);
+    };
+  }
+
+  /**
+   * Has everything counted until the returned function is called.
+   *
+   * @internal
+   */
+  count(counter: EventCounter): () => void {
+    this.#counter = counter;
+    return () => {
+      this.#counter = undefined;
     };
   }
 
@@ -102,14 +121,18 @@ export class CacheEvents {
 
   /** @internal */
   emit(event: CacheEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        // A listener that fails must fail neither the request nor the other listeners.
-        this.#onListenerError(error);
-      }
-    }
+    const counter = this.#counter;
+    if (counter !== undefined) this.#tell((told) => counter.record(told), event);
+    for (const listener of this.#listeners) this.#tell(listener, event);
     if (published.hasSubscribers) published.publish(event);
+  }
+
+  /** A listener that fails must fail neither the request nor the other listeners. */
+  #tell(listener: CacheListener, event: CacheEvent): void {
+    try {
+      listener(event);
+    } catch (error) {
+      this.#onListenerError(error);
+    }
   }
 }

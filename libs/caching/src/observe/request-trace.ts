@@ -13,6 +13,7 @@ import type {
   StaleReason,
   VerifiedEvent,
 } from './cache-event.js';
+import type { EventCounter } from './event-counter.js';
 import { serverTiming, type Timing } from './server-timing.js';
 import type { FillSpan } from './tracing.js';
 
@@ -30,6 +31,8 @@ export function keyDigest(key: string): string {
 export interface TraceHost {
   readonly clock: Clock;
   emit(event: CacheEvent): void;
+  /** Who counts hits without events, while nobody listens to these. */
+  counterAlone(): EventCounter | undefined;
   startFill(route: string): FillSpan | undefined;
   /** Whether responses have `Server-Timing`. */
   readonly isTimed: boolean;
@@ -104,6 +107,7 @@ export class RequestTrace implements RequestRef {
 
   /** @param since when it began */
   lookup(found: LookupEvent['found'], tier: CacheTier | undefined, asked: CacheTier, since: number): void {
+    if (asked === 'local' && this.#host.counterAlone() !== undefined) return;
     const durationMs = this.#duration();
     this.#host.emit({
       type: 'lookup',
@@ -120,18 +124,26 @@ export class RequestTrace implements RequestRef {
 
   hit(entry: Entry, now: number): void {
     this.#what = 'hit';
-    this.#savedMs = milliseconds(entry.handlerTime);
+    const savedMs = milliseconds(entry.handlerTime);
+    this.#savedMs = savedMs;
+    const tier = entry.tier ?? 'local';
+    const bytes = bytesOf(entry.response);
+    const counter = this.#host.counterAlone();
+    if (counter !== undefined) {
+      counter.hit(this.route, tier, bytes, savedMs);
+      return;
+    }
     this.#host.emit({
       type: 'hit',
       at: now,
       route: this.route,
       request: this,
       durationMs: this.#duration(),
-      tier: entry.tier ?? 'local',
+      tier,
       status: entry.response.status,
-      bytes: bytesOf(entry.response),
+      bytes,
       ageMs: now - entry.storedAt,
-      savedMs: milliseconds(entry.handlerTime),
+      savedMs,
     });
   }
 
