@@ -339,6 +339,16 @@ describe('a memoized method', () => {
     }
   });
 
+  it('tells of each step under the digest of its key', async () => {
+    const { service, events } = await start();
+    for (let call = 0; call < 3; call++) await service.tagged('a');
+    await service.tagged('b');
+    const told = events.map((event) => ('request' in event ? event.request.keyDigest : undefined));
+    expect(events.map(({ type }) => type)).toEqual(['miss', 'stored', 'hit', 'hit', 'miss', 'stored']);
+    expect(new Set(told.slice(0, 4))).toEqual(new Set([expect.stringMatching(/^[\w-]{12}$/)]));
+    expect(told[4]).not.toBe(told[0]);
+  });
+
   it('is held within the bounds of the store, as what it takes in memory', async () => {
     const store = memory({ maxBytes: 100_000, clock: new FakeClock() });
     const { service } = await start({ store });

@@ -1,7 +1,7 @@
 import { copyOf } from './value-copy.js';
 
-/** How many members with objects in them one object may have, and how many places there may be in all. */
-const MAX = { members: 16, places: 64 } as const;
+/** How many members with objects in them one object may have, how long their names, how many places in all. */
+const MAX = { members: 16, name: 256, places: 64 } as const;
 
 /** What lies at one place of values: objects, lists of what `elements` says, or what is copied by looking at all of it. */
 class Place {
@@ -61,7 +61,8 @@ export class CopyShape {
       if (!isObject(member)) continue;
       let at = place.names.indexOf(name);
       if (at < 0) {
-        if (place.names.length >= MAX.members || ++this.#places > MAX.places) return place.giveUp();
+        const isBeyond = place.names.length >= MAX.members || name.length > MAX.name;
+        if (isBeyond || ++this.#places > MAX.places) return place.giveUp();
         at = place.names.push(name) - 1;
         place.places.push(new Place());
       }

@@ -178,7 +178,12 @@ export class Memoizer {
   }
 
   #hit(plan: MemoPlan, entry: Entry): Promise<unknown> {
-    this.parts.events.begin(plan.route)?.hit(entry, this.parts.clock.now());
+    const { events, clock } = this.parts;
+    const trace = events.begin(plan.route);
+    if (trace !== undefined) {
+      trace.identify(entry.key);
+      trace.hit(entry, clock.now());
+    }
     return (entry.response as HeldValue).promise(plan.shape);
   }
 
@@ -194,11 +199,15 @@ export class Memoizer {
       return this.#bypass(plan, 'unless', self, args);
     const key = plan.keyOf(self, args);
     if (key === undefined) return this.#bypass(plan, 'arguments', self, args);
-    const call = new MemoCall(plan, self, args, key, this.parts.events.begin(plan.route));
+    const { cache, events } = this.parts;
+    const call = (): MemoCall => new MemoCall(plan, self, args, key, events.begin(plan.route));
     if (refresh !== undefined && plan.decide('refresh', () => refresh(...args)))
-      return this.#calls.refresh(call);
+      return this.#calls.refresh(call());
     plan.rememberKey(args, key.key);
-    return this.#calls.serve(call, looked);
+    const found = looked ?? cache.lookup(key.key);
+    return !isPromiseLike(found) && isEntry(found)
+      ? this.#hit(plan, found)
+      : this.#calls.serve(call(), found);
   }
 
   #bypass(plan: MemoPlan, reason: BypassReason, self: unknown, args: readonly unknown[]): Promise<unknown> {
