@@ -26,6 +26,7 @@ type AnyResponse = Response & FastifyReply;
 /** Response fields that keep a response out of the cache. */
 const FIELDS: readonly (readonly [name: string, value: string, reason: SkipReason])[] = [
   ['Set-Cookie', 'a=b', 'set-cookie'],
+  ['Set-Cookie2', 'a=b', 'set-cookie'],
   ['Cache-Control', 'no-store', 'no-store'],
   ['Cache-Control', 'max-age=5, No-Store', 'no-store'],
   ['Cache-Control', 'private', 'private'],

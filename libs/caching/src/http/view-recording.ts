@@ -70,6 +70,9 @@ export interface Rescue {
 /** Fields that say how long a response lives. */
 const LIFE_FIELDS = ['cache-control', 'cdn-cache-control', 'expires'] as const;
 
+/** Fields that make a response its client's own; the second is of RFC 2965, and obsolete. */
+const COOKIE_FIELDS = ['set-cookie', 'set-cookie2'] as const;
+
 /** A response's head as it is about to leave the handler's side of the framework. */
 export interface RecordedHead {
   readonly status: number;
@@ -169,7 +172,7 @@ export class ViewRecording {
         status,
         headers,
         varyBefore: listOf(before.vary),
-        cookieAdded: this.#isCookieAdded(headers['set-cookie']),
+        cookieAdded: this.#isCookieAdded((name) => headers[name]),
         requestedAt: fill.startedAt,
         receivedAt: now,
         isAuthorized: this.asked.isAuthorized,
@@ -299,7 +302,7 @@ export class ViewRecording {
   noteLate(field: (name: string) => HeaderBag[string]): boolean {
     const head = this.#head;
     if (head === undefined || this.#isReplaced || !this.#isOpen()) return false;
-    if (this.#isCookieAdded(field('set-cookie'))) this.#verdict = refuse('set-cookie');
+    if (this.#isCookieAdded(field)) this.#verdict = refuse('set-cookie');
     else if (field('trailer') !== undefined) this.#verdict = refuse('encoded');
     else return this.#noteLateLife(head, field);
     return true;
@@ -360,8 +363,11 @@ export class ViewRecording {
     }
   }
 
-  #isCookieAdded(value: HeaderBag[string]): boolean {
-    return value !== undefined && !isSame(value, this.before['set-cookie']);
+  #isCookieAdded(field: (name: string) => HeaderBag[string]): boolean {
+    return COOKIE_FIELDS.some((name) => {
+      const value = field(name);
+      return value !== undefined && !isSame(value, this.before[name]);
+    });
   }
 
   #skip(reason: SkipReason): void {
