@@ -70,7 +70,9 @@ describe.each(PLATFORMS)('responses in Redis that vary on what their handler kne
       expect(await b.say('de')).toEqual(['HIT', 'de']);
       // One look-up more for the first of them, and one for each that comes after.
       const once = ['lookup', 'hit'];
-      expect(b.started.events.map(({ type }) => type)).toEqual(['lookup', ...once, ...once, ...once]);
+      // When the link for evictions is up is told as well, sooner or later.
+      const types = b.started.events.map(({ type }) => type).filter((type) => type !== 'coherence');
+      expect(types).toEqual(['lookup', ...once, ...once, ...once]);
     }
     expect(runs).toBe(2);
   });
