@@ -265,6 +265,20 @@ describe.each(PLATFORMS)('explain on %s', (platform) => {
     await expect(explain(request as never)).rejects.toThrow(CacheUsageError);
   });
 
+  it('finds nobody by whose a response is, which could be guessed letter by letter', async () => {
+    await start({
+      setUp: (app) => {
+        app.use((request: { user?: unknown }, _response: unknown, next: () => void) => {
+          request.user = { id: 'tok-s3cret' };
+          next();
+        });
+      },
+    });
+    await running.request('/shop/mine');
+    const find = (text: string) => running.app.get(CacheInspector).search(text).entries.length;
+    expect([find('mine'), find(''), find('s3'), find('tok-'), find('scoped')]).toEqual([1, 1, 0, 0, 0]);
+  });
+
   it('finds stored responses by path, route, query and tag, newest first', async () => {
     await start();
     await running.request('/shop/items/7');

@@ -69,7 +69,8 @@ export class CacheInspector {
   }
 
   /**
-   * Stored responses in this process whose path, route or tag contains a text, newest first.
+   * Stored responses in this process whose path, query, route or tag contains a text, newest first. What else their keys
+   * hold, such as whose they are, is not searched: whoever may not see it could find it out letter by letter.
    *
    * @param text case does not matter; empty for all
    * @param limit at the most, 1 to 1,000. Default 100
@@ -77,6 +78,7 @@ export class CacheInspector {
   search(text: string, limit = 100): FoundEntries {
     const wanted = text.toLowerCase();
     const { each, now } = this.parts;
+    const views = this.#views();
     const found: Entry[] = [];
     let looked = 0;
     let total = 0;
@@ -86,13 +88,17 @@ export class CacheInspector {
         partial = true;
         return false;
       }
-      if (!isView(entry) || !matches(entry, wanted)) return true;
-      found[total++ % limit] = entry;
+      const isFound = isView(entry) && (wanted === '' || matches(entry, views, wanted));
+      if (isFound) found[total++ % limit] = entry;
       return true;
     });
-    const views = this.#views();
     const at = now();
-    const entries = found.map((entry) => read(entry, views, at)).filter((entry) => entry !== undefined);
+    const entries = found.flatMap((entry) => {
+      const known = knownOf(entry, views);
+      if (known === undefined) return [];
+      const { headers: _headers, start: _start, ...rest } = explainEntry(entry, at);
+      return [{ ...rest, ...known }];
+    });
     return { entries: entries.toSorted((a, b) => a.ageMs - b.ageMs), partial: partial || total > limit };
   }
 
@@ -121,28 +127,38 @@ function isView({ tags, vary }: Entry): boolean {
   return vary === undefined && tags.includes(ALL_VIEWS);
 }
 
-function matches({ key, tags }: Entry, wanted: string): boolean {
+/** Asked first, as there may be many: what key and tags don't hold, nothing that is read of them does. */
+function mayMatch({ key, tags }: Entry, wanted: string): boolean {
   return (
-    wanted === '' ||
     key.toLowerCase().includes(wanted) ||
     tags.some((tag) => tag.length > 2 && tag.toLowerCase().includes(wanted, 2))
   );
 }
 
-function read(entry: Entry, views: ReadonlyMap<string, ViewPolicy>, now: number): FoundEntry | undefined {
-  const tags = entry.tags.map(readTag);
+/** What may be known of an entry by its key and tags. */
+type Known = Pick<FoundEntry, 'route' | 'method' | 'path' | 'query' | 'scoped' | 'tags' | 'key'>;
+
+function knownOf({ key, tags: stored }: Entry, views: ReadonlyMap<string, ViewPolicy>): Known | undefined {
+  const tags = stored.map(readTag);
   const view = views.get(tags.find(({ kind, name }) => kind === 'route' && views.has(name))?.name ?? '');
   if (view === undefined) return undefined;
-  const parts = view.key.read(entry.key);
-  const { headers: _headers, start: _start, ...rest } = explainEntry(entry, now);
+  const parts = view.key.read(key);
   return {
-    ...rest,
     route: view.route,
     method: view.method,
     path: parts?.path ?? tags.find(({ kind }) => kind === 'path')?.name ?? '',
     query: parts?.fromUrl.filter((part) => part !== '').join('&') ?? '',
     scoped: typeof view.scope === 'function',
     tags: tags.filter(({ kind }) => kind === 'tag'),
-    key: entry.key,
+    key,
   };
+}
+
+function matches(entry: Entry, views: ReadonlyMap<string, ViewPolicy>, wanted: string): boolean {
+  const known = mayMatch(entry, wanted) ? knownOf(entry, views) : undefined;
+  if (known === undefined) return false;
+  const { route, path, query, tags } = known;
+  return [route, path, query, ...tags.map(({ name }) => name)].some((text) =>
+    text.toLowerCase().includes(wanted),
+  );
 }

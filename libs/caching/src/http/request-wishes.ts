@@ -22,7 +22,8 @@ const REFRESHED_KEYS = 10_000;
 
 /**
  * What requests say of how they want to be answered (RFC 9111 §5.2.1), for routes that honour it. A client can't make
- * load with it: a key is refreshed once a second at most, and who asks again within that gets what is stored.
+ * load with it where there is something fresh: a key is refreshed once a second at most, and who asks again within that
+ * gets what is stored. `no-store` has a handler run each time where nothing may answer, as nothing of that is kept.
  */
 export class RequestWishes {
   readonly #refreshedAt = new RecentMap<number>(REFRESHED_KEYS);
