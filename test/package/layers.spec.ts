@@ -20,12 +20,12 @@ const LIBRARY = 'libs/caching/src';
 const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/cache`,
-    may: /^(cache\/.*|stores\/store|observe\/(events|request-trace)|caching\.errors|duration|devalue|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
+    may: /^(cache\/.*|stores\/store|observe\/(events|request-trace)|caching\.errors|duration|recent-map|devalue|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
   },
   {
     folder: `${LIBRARY}/stores`,
     files: /\/stores\/[^/]+$/,
-    may: /^(stores\/[^/]+|cache\/(clock|entry|entry-codec|shared-log|soft|stamps|variants|maybe-promise)|caching\.errors|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
+    may: /^(stores\/[^/]+|cache\/(clock|entry|entry-codec|known-heads|shared-log|soft|stamps|variants|maybe-promise)|caching\.errors|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
   },
   {
     folder: `${LIBRARY}/stores/keyv`,

@@ -1,12 +1,12 @@
 import type { Clock } from '../cache/clock.js';
-import { decodeEntry, encodeEntry } from '../cache/entry-codec.js';
-import { type Entry, isEntry, isFresh, softened } from '../cache/entry.js';
-import { KnownHeads } from '../cache/known-heads.js';
+import { encodeEntry } from '../cache/entry-codec.js';
+import { type Entry, isEntry, isFresh } from '../cache/entry.js';
 import type { StampPosition } from '../cache/stamps.js';
 import type { KeyDigest } from './digest.js';
 import type { MemoryStore } from './memory.store.js';
-import { ownBytes } from './own-bytes.js';
+import { prefixedItems } from './prefixed-items.js';
 import { RecentFills } from './recent-fills.js';
+import { SharedReads } from './shared-reads.js';
 import { SharedSequence } from './shared-sequence.js';
 import type { ItemStorage, Lease, SharedTier, ValueStorage } from './shared-tier.js';
 import type { CacheStore } from './store.js';
@@ -64,8 +64,7 @@ export class TieredStore implements CacheStore {
   readonly #clock: Clock;
   readonly #shared: SharedSequence;
   readonly #unkept = new RecentFills();
-  /** Of entries that memory has no room for. */
-  readonly #heads = new KnownHeads();
+  readonly #reads: SharedReads;
   #position: StampPosition;
   /** There was an `open` or a `close`. */
   #isBegun = false;
@@ -96,6 +95,15 @@ export class TieredStore implements CacheStore {
       },
       onError: options.onError,
       observer: options.observer,
+    });
+    this.#reads = new SharedReads({
+      tier,
+      local,
+      clock,
+      shared: this.#shared,
+      maxEntryBytes: options.maxEntryBytes,
+      position: () => this.position,
+      onFound: (entry) => this.#expectLife(entry),
     });
   }
 
@@ -160,7 +168,7 @@ export class TieredStore implements CacheStore {
   /** What `CacheValues` keeps. Whoever asks for it needs it: it is opened. */
   get items(): ItemStorage {
     this.open();
-    return this.#tier.items ?? prefixed(this.#tier.values);
+    return this.#tier.items ?? prefixedItems(this.#tier.values);
   }
 
   /** Whether nothing among `tags` was evicted after `start`, a place in the shared sequence, by anybody. */
@@ -176,7 +184,7 @@ export class TieredStore implements CacheStore {
     const found = this.#local.lookup(key);
     // One that is only kept to be served stale: another instance may have filled the key since.
     if (!isEntry(found) || !(isFresh(found, this.#clock.now()) || found.vary !== undefined))
-      return this.#ask(key);
+      return this.#read(key);
     return this.#options.coherence === 'bus' && this.#shared.isProven ? found : this.#verify(key);
   }
 
@@ -249,64 +257,12 @@ export class TieredStore implements CacheStore {
     const asked = this.#shared.ask();
     await this.#shared.reach(await this.#tier.position(), asked);
     const found = this.#local.lookup(key);
-    return isEntry(found) ? found : this.#ask(key);
+    return isEntry(found) ? found : this.#read(key);
   }
 
-  async #ask(key: string): Promise<Entry | StampPosition> {
+  #read(key: string): Promise<Entry | StampPosition> {
     this.open();
-    const asked = this.#shared.ask();
-    const { position, frame } = await this.#tier.lookup(key);
-    const reaching = this.#shared.reach(position, asked);
-    // Each hit comes this way: a turn more would be felt.
-    if (reaching !== undefined) await reaching;
-    if (frame === undefined) return this.#kept(key);
-    const now = this.#clock.now();
-    const heads = frame.length > this.#local.largestBody ? this.#heads : undefined;
-    const entry = decodeEntry(frame, { key, now, maxBodyBytes: this.#options.maxEntryBytes() }, heads);
-    if (typeof entry === 'string') return this.#kept(key);
-    // Filled by another instance after an eviction that this one has not heard of.
-    if (!this.#shared.covers(entry.start)) await this.#shared.synchronize();
-    if (!this.#shared.isCurrent(entry.start, entry.tags)) return this.position;
-    this.#expectLife(entry);
-    const at = this.#shared.softenedAt(entry.start, entry.tags);
-    // Just made, and nobody else's: what it is here is written into it, as each hit comes this way.
-    const taken: { -readonly [P in keyof Entry]: Entry[P] } = entry;
-    if (at !== undefined) taken.freshness = softened(entry, at);
-    else if (isFresh(entry, now)) taken.order = this.#orderOfStale(key, now);
-    taken.start = this.position;
-    taken.tier = 'shared';
-    this.#keep(taken);
-    return taken;
-  }
-
-  /** Where the shared tier has nothing: what is kept here to be served stale, now that evictions are known. */
-  #kept(key: string): Entry | StampPosition {
-    const found = this.#local.lookup(key);
-    return isEntry(found) ? found : this.position;
-  }
-
-  /**
-   * The place of what is kept here though it is stale, which what others have filled since is to take; 0, before all fills
-   * of this process, where there is nothing or something fresh.
-   */
-  #orderOfStale(key: string, now: number): number {
-    const present = this.#local.lookup(key);
-    return isEntry(present) && present.vary === undefined && !isFresh(present, now) ? present.order : 0;
-  }
-
-  /** In memory of its own: the frame is a part of what came from the socket, all of which it would keep alive. */
-  #keep(taken: Entry): void {
-    const { response } = taken;
-    if (response.heldBytes !== undefined) {
-      this.#local.set(taken);
-      return;
-    }
-    const { body } = response;
-    // A copy that memory would refuse costs more than the rest of the look-up.
-    if (body !== undefined && body.length > this.#local.largestBody) return;
-    this.#local.set(
-      body === undefined ? taken : { ...taken, response: { ...response, body: ownBytes(body) } },
-    );
+    return this.#reads.read(key);
   }
 
   /** Whether no later fill is stored, of one that memory did not keep. */
@@ -323,20 +279,4 @@ export class TieredStore implements CacheStore {
   #expectLife({ expiresAt, storedAt }: Entry): void {
     this.#longestSeen = Math.max(this.#longestSeen, expiresAt - storedAt);
   }
-}
-
-/**
- * Of a tier that knows of one kind of values only: no key of the other begins like these, and clearing these is an
- * eviction. Clearing the other takes these along.
- */
-function prefixed(values: ValueStorage): ItemStorage {
-  const name = (key: string): string => `\u0001item:${key}`;
-  return {
-    clearedBy: '*items',
-    get: (key) => values.get(name(key)),
-    set: (key, value, life) => values.set(name(key), value, life),
-    delete: (key) => values.delete(name(key)),
-    has: (key) => values.has(name(key)),
-    clear: () => Promise.reject(new Error('cleared by their tag')),
-  };
 }
