@@ -63,7 +63,7 @@ const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/values`,
     may: /^(values\/.*|cache\/(held-value|value-gate|entry|stamps)|memoize\/call-server|http\/route-tags|caching\.errors|duration|node:zlib)$/,
-    mayAsTypes: /^(cache\/.*|observe\/events|stores\/(store|shared-tier))$/,
+    mayAsTypes: /^(cache\/.*|memoize\/call|observe\/events|stores\/(store|shared-tier))$/,
   },
   {
     folder: `${LIBRARY}/observe`,

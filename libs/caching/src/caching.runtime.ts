@@ -33,7 +33,7 @@ import type { MemoryUse } from './observe/dashboard/dashboard.js';
 import { CacheEvents } from './observe/events.js';
 import { findMemoized } from './memoize/memoized-classes.js';
 import type { MemoizeHost } from './memoize/memoize-host.js';
-import type { ResultLimits } from './memoize/call-server.js';
+import type { ResultLimits } from './memoize/call.js';
 import { Memoizer } from './memoize/memoizer.js';
 import { EntryValues } from './stores/entry-values.js';
 import { MemoryStore } from './stores/memory.store.js';

@@ -1,7 +1,8 @@
 import { NotStorable, ownCopy } from '../cache/value-gate.js';
 import type { RequestTrace } from '../observe/request-trace.js';
-import type { Call, Judgement } from './call-server.js';
-import type { CallKey, MemoPlan } from './memo-plan.js';
+import type { Call, Judgement } from './call.js';
+import type { CallKey } from './call-keys.js';
+import type { MemoPlan } from './memo-plan.js';
 
 /** What is copied of one argument of a call that waits, in bytes of memory: calls that wait are many. */
 const MAX_COPY = 1024 * 1024;
@@ -39,7 +40,7 @@ export class MemoCall implements Call {
   waits(): void {
     if (this.#waits || !this.#mayChange) return;
     this.#waits = true;
-    this.#args = this.#args.map((value, at) => (this.plan.ignores(at) ? value : copied(value)));
+    this.#args = this.#args.map((value, at) => (this.plan.keys.ignores(at) ? value : copied(value)));
   }
 
   run(): unknown {
@@ -52,11 +53,11 @@ export class MemoCall implements Call {
   }
 
   judge(result: unknown): Judgement {
-    return this.plan.judge(result, this.#args);
+    return this.plan.callbacks.judge(result, this.#args);
   }
 
   #isOther(): boolean {
-    return !this.plan.isKeyOf(this.found, this.#args);
+    return !this.plan.keys.isKeyOf(this.found, this.#args);
   }
 }
 

@@ -8,7 +8,8 @@ import type { Missed, ViewCache } from '../cache/view-cache.js';
 import { CachingConfigError } from '../caching.errors.js';
 import type { ResolvedOptions } from '../caching.options.js';
 import type { CacheEvents } from '../observe/events.js';
-import { CallServer, type ResultLimits, type ResultRules } from './call-server.js';
+import type { ResultLimits, ResultRules } from './call.js';
+import { CallServer } from './call-server.js';
 import type { MemoizeDefinition } from './definition.js';
 import { MemoCall } from './memo-call.js';
 import { MemoPlan } from './memo-plan.js';
@@ -110,7 +111,7 @@ export class Memoizer {
       if (plan === undefined || !this.#isShared(plan, self)) return uncached(definition, self, args);
       if (isBypassing()) return this.#bypass(plan, 'code', self, args);
       // The way of most hits: nothing is made for them but what they are given.
-      const known = plan.knownKey(args);
+      const known = plan.keys.known(args);
       if (known === undefined) return this.#serve(plan, self, args);
       const found = this.parts.cache.lookup(known);
       return !isPromiseLike(found) && isEntry(found)
@@ -195,15 +196,15 @@ export class Memoizer {
     looked?: MaybePromise<Entry | Missed>,
   ): Promise<unknown> {
     const { unless, refresh } = plan.definition.options;
-    if (unless !== undefined && plan.decide('unless', () => unless(...args)))
+    if (unless !== undefined && plan.callbacks.decide('unless', () => unless(...args)))
       return this.#bypass(plan, 'unless', self, args);
-    const key = plan.keyOf(self, args);
+    const key = plan.keys.keyOf(self, args);
     if (key === undefined) return this.#bypass(plan, 'arguments', self, args);
     const { cache, events } = this.parts;
     const call = (): MemoCall => new MemoCall(plan, self, args, key, events.begin(plan.route));
-    if (refresh !== undefined && plan.decide('refresh', () => refresh(...args)))
+    if (refresh !== undefined && plan.callbacks.decide('refresh', () => refresh(...args)))
       return this.#calls.refresh(call());
-    plan.rememberKey(args, key.key);
+    plan.keys.remember(args, key.key);
     const found = looked ?? cache.lookup(key.key);
     return !isPromiseLike(found) && isEntry(found)
       ? this.#hit(plan, found)

@@ -5,11 +5,12 @@ import { HeldValue } from '../cache/held-value.js';
 import { NotStorable } from '../cache/value-gate.js';
 import type { ViewCache } from '../cache/view-cache.js';
 import { CacheUsageError, describe } from '../caching.errors.js';
-import { CallServer, type ResultLimits, taken } from '../memoize/call-server.js';
+import type { ResultLimits } from '../memoize/call.js';
+import { CallServer, taken } from '../memoize/call-server.js';
 import type { CacheEvents } from '../observe/events.js';
 import type { ItemStorage } from '../stores/shared-tier.js';
 import { ALL_ITEMS, type ItemStore } from './item-store.js';
-import { KeyLocks } from './key-locks.js';
+import { ItemWriter } from './item-writer.js';
 import {
   checkKey,
   checkStep,
@@ -58,8 +59,7 @@ export class CacheValues {
   readonly #made: () => CacheValuesParts;
   #known: CacheValuesParts | undefined;
   #calls: CallServer | undefined;
-  /** For stores that can't do by themselves what has to be one step. */
-  readonly #locks = new KeyLocks();
+  #items: ItemWriter | undefined;
 
   /**
    * @param parts asked for at the first use, as they open the store
@@ -89,14 +89,14 @@ export class CacheValues {
   async set(key: string, value: unknown, options: ValueOptions = {}): Promise<boolean> {
     const entry = this.#entryOf('set', key, value, options);
     if (entry === undefined) return false;
-    return this.#alone(entry.key, async () => {
-      const { guard, items } = this.#parts;
-      return guard.tolerate(
+    const { guard } = this.#parts;
+    return this.#writer.alone(entry.key, async () =>
+      guard.tolerate(
         'set',
-        async () => items.set(await this.#begin(entry)),
+        () => this.#writer.set(entry),
         () => false,
-      );
-    });
+      ),
+    );
   }
 
   /**
@@ -108,28 +108,15 @@ export class CacheValues {
   async add(key: string, value: unknown, options: ValueOptions = {}): Promise<boolean> {
     const entry = this.#entryOf('add', key, value, options);
     if (entry === undefined) return false;
-    const { guard, items, storage } = this.#parts;
-    return this.#alone(entry.key, async () =>
-      guard.insist('add', async () => {
-        if (storage.add !== undefined) return this.#addInStore(key, await this.#begin(entry));
-        const { entry: present } = await items.findFresh(entry.key);
-        return present === undefined && items.set(await this.#begin(entry));
-      }),
-    );
+    const { guard } = this.#parts;
+    return this.#writer.alone(entry.key, async () => guard.insist('add', () => this.#writer.add(key, entry)));
   }
 
   /** Removes a value. Tells whether there was one. @throws CacheStoreError where the store fails */
   async delete(key: string): Promise<boolean> {
     const name = this.#nameOf('delete', key);
-    const { items, guard, storage } = this.#parts;
-    return this.#alone(name, async () => {
-      items.touch(name);
-      return guard.insist('delete', async () => {
-        const { entry } = await items.findFresh(name);
-        const removed = await storage.delete(key);
-        return removed && entry !== undefined;
-      });
-    });
+    const { guard } = this.#parts;
+    return this.#writer.alone(name, async () => guard.insist('delete', () => this.#writer.delete(key, name)));
   }
 
   /** One value for each key, in their order; `undefined` where there is none. */
@@ -165,14 +152,14 @@ export class CacheValues {
     const name = this.#nameOf('inc', key);
     const step = checkStep('inc', by);
     const life = checkTime('inc', 'ttl', ttl, this.#parts.ttl);
-    return this.#alone(name, async () => {
-      this.#parts.items.touch(name);
-      const count = await this.#parts.guard.insist('inc', () => this.#count(key, name, step, life));
-      if (count === undefined)
-        throw new CacheUsageError('inc: what is stored there is no whole number without tags');
-      if (!Number.isSafeInteger(count)) throw new CacheUsageError('inc: the number is too large to be exact');
-      return count;
-    });
+    const { guard } = this.#parts;
+    const count = await this.#writer.alone(name, async () =>
+      guard.insist('inc', () => this.#writer.count(key, name, step, life)),
+    );
+    if (count === undefined)
+      throw new CacheUsageError('inc: what is stored there is no whole number without tags');
+    if (!Number.isSafeInteger(count)) throw new CacheUsageError('inc: the number is too large to be exact');
+    return count;
   }
 
   /** As `inc`, the other way. */
@@ -224,62 +211,15 @@ export class CacheValues {
     return (this.#known ??= this.#made());
   }
 
+  get #writer(): ItemWriter {
+    return (this.#items ??= new ItemWriter(this.#parts));
+  }
+
   get #server(): CallServer {
     const { cache, clock, events, limits } = this.#parts;
     const onRefused = (_rules: unknown, problem: string): Error =>
       new CacheUsageError(`getOrSet: the value ${problem}, which would not come back as it was`);
     return (this.#calls ??= new CallServer({ cache, clock, events, limits, onRefused }));
-  }
-
-  async #addInStore(key: string, entry: Entry): Promise<boolean> {
-    const { storage, items, clock } = this.#parts;
-    const text = items.encode(entry);
-    const life = entry.expiresAt - clock.now();
-    if (await storage.add?.(key, text, life)) return true;
-    // It may be one that was evicted, or is over: whoever takes its place first has it.
-    const found = await items.findFresh(entry.key);
-    if (found.entry !== undefined) return false;
-    return (await storage.add?.(key, text, life, found.text)) ?? false;
-  }
-
-  async #count(key: string, name: string, by: number, life: number): Promise<number | undefined> {
-    const { storage, items } = this.#parts;
-    if (storage.increment === undefined) return this.#countHere(name, by, life);
-    const counted = await storage.increment(key, by, life);
-    if (counted !== undefined) return counted;
-    const { entry, text } = await items.findFresh(name);
-    // What is there was evicted, is over, or is nobody's: whoever takes its place first begins.
-    const isFree = entry === undefined && text !== undefined;
-    if (isFree && (await storage.add?.(key, String(by), life, text)) === true) return by;
-    return entry === undefined ? storage.increment(key, by, life) : undefined;
-  }
-
-  /** Under the lock of its key. */
-  async #countHere(name: string, by: number, life: number): Promise<number | undefined> {
-    const { items } = this.#parts;
-    const { entry } = await items.findFresh(name);
-    const isTagged = entry?.tags.some((tag) => tag !== name && tag !== ALL_ITEMS) ?? false;
-    const present = entry === undefined ? 0 : taken(entry.response);
-    if (isTagged || !Number.isSafeInteger(present)) return undefined;
-    const count = (present as number) + by;
-    if (!Number.isSafeInteger(count)) return Number.NaN;
-    const next = await this.#begin(this.#make(name, HeldValue.of(count, this.#parts.maxBytes), life, []));
-    const isKept = await items.set(entry === undefined ? next : { ...next, expiresAt: entry.expiresAt });
-    if (!isKept) throw new Error('the count was not kept');
-    return count;
-  }
-
-  /** What this process writes wins against factories that are under way. */
-  async #begin(entry: Entry): Promise<Entry> {
-    const { items } = this.#parts;
-    await items.ready();
-    items.touch(entry.key);
-    return { ...entry, start: items.position };
-  }
-
-  #alone<T>(name: string, operation: () => Promise<T>): Promise<T> {
-    const canCount = this.#parts.storage.increment !== undefined;
-    return canCount ? operation() : this.#locks.run(name, operation);
   }
 
   #nameOf(method: string, key: unknown): string {
@@ -292,7 +232,7 @@ export class CacheValues {
     const life = checkTime(method, 'ttl', ttl, this.#parts.ttl);
     const own = checkTags(method, tags);
     try {
-      return this.#make(name, HeldValue.of(value, this.#parts.maxBytes), life, own);
+      return this.#writer.entry(name, HeldValue.of(value, this.#parts.maxBytes), life, own);
     } catch (error) {
       if (!(error instanceof NotStorable)) throw error;
       if (error.isTooLarge) return undefined;
@@ -301,20 +241,5 @@ export class CacheValues {
         { cause: error },
       );
     }
-  }
-
-  #make(name: string, held: HeldValue, life: number, tags: readonly string[]): Entry {
-    const { clock, items, limits } = this.#parts;
-    if (tags.length > 0) limits.longestLife = Math.max(limits.longestLife, life);
-    const storedAt = clock.now();
-    return {
-      key: name,
-      response: held,
-      tags: [ALL_ITEMS, ...tags, name],
-      start: items.position,
-      order: 0,
-      storedAt,
-      expiresAt: storedAt + life,
-    };
   }
 }
