@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
+import { connect as connectOver2 } from 'node:http2';
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { CacheEvictionService, memoize } from 'nestjs-caching';
 import { ChaosStore } from 'nestjs-caching/testing';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { PLATFORMS } from '../support/application.js';
 import { type DashboardApp, startDashboard, ThingsController } from '../support/dashboard/dashboard-app.js';
 import { LiveReader } from '../support/dashboard/live-reader.js';
@@ -246,3 +247,47 @@ describe('what the dashboard remembers', () => {
     await running.close();
   });
 });
+
+describe('the dashboard over HTTP/2', () => {
+  it('is for this machine by its own name for the host, and who leaves early takes no place', async () => {
+    const gate = new Gate();
+    let isSlow = false;
+    const authorize = async () => (isSlow ? gate.pass().then(() => true) : true);
+    const fastify = { http2: true } as never;
+    const local = await startDashboard('fastify', {}, { fastify });
+    onTestFinished(() => local.close());
+    expect(await statusOver2(local.port, '/_cache/api/entries')).toBe(200);
+    expect(await statusOver2(local.port, '/_cache/api/entries', { ':authority': 'rebound.example' })).toBe(
+      403,
+    );
+    const open = await startDashboard('fastify', { dashboard: { authorize } }, { fastify });
+    onTestFinished(() => open.close());
+    isSlow = true;
+    const left = Array.from({ length: 16 }, () => askOver2(open.port, '/_cache/api/live'));
+    await eventually(() => gate.arrived === 16, 'all are being decided about');
+    const closed = left.map(({ session }) => new Promise((resolve) => session.once('close', resolve)));
+    for (const { session } of left) session.destroy();
+    await Promise.all(closed);
+    await turns(20);
+    isSlow = false;
+    gate.open();
+    await turns(20);
+    expect(await statusOver2(open.port, '/_cache/api/live')).toBe(200);
+  });
+});
+
+function askOver2(port: number, path: string, fields: Record<string, string> = {}) {
+  const session = connectOver2(`http://127.0.0.1:${port}`);
+  session.on('error', () => undefined);
+  const request = session.request({ ':path': path, 'sec-fetch-site': 'same-origin', ...fields });
+  request.on('error', () => undefined);
+  request.end();
+  return { session, request };
+}
+
+async function statusOver2(...how: Parameters<typeof askOver2>): Promise<unknown> {
+  const { session, request } = askOver2(...how);
+  const status = await new Promise((resolve) => request.once('response', (head) => resolve(head[':status'])));
+  session.destroy();
+  return status;
+}

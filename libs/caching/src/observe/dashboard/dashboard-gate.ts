@@ -1,5 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Logger } from '@nestjs/common';
 import { CacheCallbackError, describe } from '../../caching.errors.js';
 import type { RequestCallback } from '../../caching.options.js';
@@ -77,9 +77,14 @@ function isCrossSite(wanted: Wanted, { headers }: RequestView): boolean {
     const isNavigation = headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
     return wanted !== 'page' || !isNavigation;
   }
-  const { origin, host } = headers;
+  const { origin } = headers;
   if (origin === undefined) return wanted === 'change';
-  return !isSameHost(origin, host);
+  return !isSameHost(origin, hostOf(headers));
+}
+
+/** HTTP/2 has a field of its own for it (RFC 9113 §8.3.1). */
+function hostOf(headers: IncomingHttpHeaders): string | undefined {
+  return headers.host ?? (headers[':authority'] as string | undefined);
 }
 
 function isSameHost(origin: string, host: string | undefined): boolean {
@@ -93,7 +98,7 @@ function isSameHost(origin: string, host: string | undefined): boolean {
 function isLocal({ headers }: RequestView, { socket, httpVersion }: IncomingMessage): boolean {
   return (
     LOCAL_ADDRESS.test(socket.remoteAddress ?? '') &&
-    LOCAL_HOST.test(headers.host ?? '') &&
+    LOCAL_HOST.test(hostOf(headers) ?? '') &&
     httpVersion !== '1.0' &&
     !Object.keys(headers).some((name) => OF_PROXIES.test(name))
   );

@@ -66,7 +66,7 @@ export class LiveFeed<Health> {
   open(response: ServerResponse): boolean {
     if (this.#isClosed || this.#readers.size >= MAX_READERS) return false;
     // It left while it was decided whether it may: nothing tells of that again.
-    if (response.destroyed) return true;
+    if (hasLeft(response)) return true;
     const reader: Reader = {
       response,
       openedAt: this.clock.now(),
@@ -131,4 +131,9 @@ export class LiveFeed<Health> {
     reader.second = seconds.at(-1)?.at ?? reader.second;
     reader.line = this.log.count;
   }
+}
+
+/** HTTP/2 tells it of its stream. */
+function hasLeft(response: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): boolean {
+  return response.destroyed || response.stream?.destroyed === true;
 }
