@@ -36,6 +36,20 @@ class Pages {
   }
 }
 
+@Injectable()
+class Tenants {
+  tenant = 'a';
+
+  cacheId() {
+    return this.tenant;
+  }
+
+  @Memoize()
+  async name(): Promise<string> {
+    return this.tenant;
+  }
+}
+
 /** Answers each look-up a turn later, as a store elsewhere does. */
 function slowStore() {
   const store = memory({ clock: new FakeClock() });
@@ -48,7 +62,7 @@ describe('arguments that their caller changes after the call', () => {
   let running: RunningApplication;
   const start = async (store = slowStore()) => {
     Object.assign(world, { runs: [], gate: undefined, late: false, fails: 0 });
-    running = await startApplication('fastify', { caching: { store }, providers: [Pages] });
+    running = await startApplication('fastify', { caching: { store }, providers: [Pages, Tenants] });
     return running.app.get(Pages);
   };
   const arrived = async (count: number) => {
@@ -123,6 +137,18 @@ describe('arguments that their caller changes after the call', () => {
     expect([await call, await other]).toEqual([2, 1]);
     expect(await pages.keyed(new Handle(1))).toBe(1);
     expect(world.runs).toEqual([2, 1]);
+  });
+
+  it('count with whose they are: an instance that says it is another one by then', async () => {
+    await start();
+    const tenants = running.app.get(Tenants);
+    const call = tenants.name();
+    tenants.tenant = 'b';
+    expect(await call).toBe('b');
+    tenants.tenant = 'a';
+    expect(await tenants.name()).toBe('a');
+    expect(await tenants.name()).toBe('a');
+    expect(running.events.filter(({ type }) => type === 'stored')).toHaveLength(1);
   });
 
   it('may be anything else that the key does not count', async () => {

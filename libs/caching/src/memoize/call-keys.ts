@@ -71,12 +71,12 @@ export class CallKeys {
     }
   }
 
-  /** Whether arguments make the key that was made of them before. */
-  isKeyOf({ args: text }: CallKey, args: readonly unknown[]): boolean {
+  /** Whether it is still the key of a call that it was made for before. */
+  isKeyOf(key: string, self: unknown, args: readonly unknown[]): boolean {
     try {
-      return this.#argumentsText(args) === text;
+      return this.keyOf(self, args)?.key === key;
     } catch {
-      // They were data then and make no key now, or its callback fails on them: they are others.
+      // They were data then and make no key now, or a callback fails on them: they are others.
       return false;
     }
   }

@@ -5,11 +5,11 @@ import type { CallKey } from './call-keys.js';
 import type { MemoPlan } from './memo-plan.js';
 
 /** What is copied of one argument of a call that waits, in bytes of memory: calls that wait are many. */
-const MAX_COPY = 1024 * 1024;
+const MAX_COPY = 16 * 1024;
 
 /**
  * A call of a memoized function, of its arguments as they were when it was made. Who has made it may change them before
- * the function runs, or while it does: then its result is of other arguments than its key.
+ * the function runs, or while it does, and its instance may say that it is another's: then its result is not its key's.
  */
 export class MemoCall implements Call {
   readonly rules: MemoPlan;
@@ -29,7 +29,7 @@ export class MemoCall implements Call {
     this.rules = plan;
     this.key = found.key;
     this.#args = args;
-    this.#mayChange = args.some(isObject);
+    this.#mayChange = plan.isIdentified || args.some(isObject);
   }
 
   tags(): string[] {
@@ -57,7 +57,7 @@ export class MemoCall implements Call {
   }
 
   #isOther(): boolean {
-    return !this.plan.keys.isKeyOf(this.found, this.#args);
+    return !this.plan.keys.isKeyOf(this.key, this.self, this.#args);
   }
 }
 
