@@ -246,6 +246,30 @@ describe.each(PLATFORMS)('CacheRoutes on %s', (platform) => {
     await expect(warming).rejects.toThrow('enough');
   });
 
+  it('closes where its requests come from, such as rows of a database, however it ends', async () => {
+    let closed = 0;
+    function* rows() {
+      try {
+        for (let at = 0; at < 50; at++) yield `/books?page=${at}`;
+      } finally {
+        closed++;
+      }
+    }
+    const abort = new AbortController();
+    await routes.warm(BooksController, 'list', rows(), {
+      signal: abort.signal,
+      onProgress: () => abort.abort(),
+    });
+    expect(closed).toBe(1);
+    const failing = routes.warm(BooksController, 'list', rows(), {
+      onProgress: () => {
+        throw new Error('enough');
+      },
+    });
+    await expect(failing).rejects.toThrow('enough');
+    expect(closed).toBe(2);
+  });
+
   it.each<[RegExp, (routes: CacheRoutes) => unknown]>([
     [/plain is not cached/, (all) => all.warm(BooksController, 'plain', [])],
     [/no route/, (all) => all.warm(BooksController, 'nothing', [])],

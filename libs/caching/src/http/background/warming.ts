@@ -95,6 +95,7 @@ export async function warmRoute(
   );
   // None of them goes on when this has ended.
   const ended = await Promise.allSettled(workers);
+  await source.return(undefined);
   const failed = ended.find((each) => each.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return report;
