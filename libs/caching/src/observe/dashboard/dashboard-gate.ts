@@ -5,11 +5,8 @@ import { CacheCallbackError, describe } from '../../caching.errors.js';
 import type { RequestCallback } from '../../caching.options.js';
 import type { RequestView } from '../../http/request-view.js';
 
-/** Why a request is not answered. */
-export interface Refusal {
-  readonly status: 403 | 500;
-  readonly reason: 'cross-site' | 'token' | 'not-local' | 'unauthorized' | 'error';
-}
+/** Why a request is refused. */
+export type Refusal = 'cross-site' | 'not-local' | 'unauthorized' | 'token';
 
 /** What a request wants: to open the page, to read, or to change something. */
 export type Wanted = 'page' | 'read' | 'change';
@@ -35,14 +32,13 @@ export class DashboardGate {
   constructor(private readonly authorize: RequestCallback<boolean> | undefined) {}
 
   async refuse(wanted: Wanted, request: RequestView, node: IncomingMessage): Promise<Refusal | undefined> {
-    if (isCrossSite(wanted, request)) return { status: 403, reason: 'cross-site' };
+    if (isCrossSite(wanted, request)) return 'cross-site';
     const { authorize } = this;
     if (authorize === undefined) {
-      if (!isLocal(request, node)) return { status: 403, reason: 'not-local' };
-    } else if (!(await this.#ask(authorize, request))) return { status: 403, reason: 'unauthorized' };
+      if (!isLocal(request, node)) return 'not-local';
+    } else if (!(await this.#ask(authorize, request))) return 'unauthorized';
     // Last, so that nobody learns more than that they may not.
-    if (wanted === 'change' && !this.#hasToken(request)) return { status: 403, reason: 'token' };
-    return undefined;
+    return wanted === 'change' && !this.#hasToken(request) ? 'token' : undefined;
   }
 
   async #ask(authorize: RequestCallback<boolean>, request: RequestView): Promise<boolean> {

@@ -140,7 +140,7 @@ export function createDashboardController(options: ResolvedDashboard): Type {
     try {
       const refusal = await gate.refuse(wanted, request, (raw.raw ?? raw) as IncomingMessage);
       if (refusal === undefined) await act({ request, response });
-      else sendJson(response, refusal.status, { reason: refusal.reason });
+      else sendJson(response, 403, { reason: refusal });
     } catch (error) {
       if (response.headersSent) return void response.destroy();
       if (!(error instanceof CachingError)) {
