@@ -58,6 +58,31 @@ describe('the codec of values', () => {
     expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
   });
 
+  it('gives back frozen what was frozen all through, one for all, and a copy of anything else', () => {
+    const inner = Object.freeze([1]);
+    const frozen = Object.freeze({ inner, name: 'a' });
+    const held = HeldValue.of(frozen, LIMIT);
+    for (const each of [held, HeldValue.decode(held.body, LIMIT)]) {
+      expect(each?.take()).toStrictEqual(frozen);
+      expect(each?.take()).toBe(each?.take());
+      expect(Object.isFrozen((each?.take() as typeof frozen).inner)).toBe(true);
+      // It is held apart from what was given, whatever that is.
+      expect(each?.take()).not.toBe(frozen);
+    }
+    const leaks = [
+      { inner },
+      Object.freeze({ inner: [1] }),
+      Object.freeze([Object.freeze(new Date(5))]),
+      Object.freeze(new Map()),
+    ];
+    for (const value of leaks) {
+      const copies = HeldValue.of(value, LIMIT);
+      expect(copies.take()).toStrictEqual(value);
+      expect(copies.take()).not.toBe(copies.take());
+      expect(Object.isFrozen(copies.take())).toBe(false);
+    }
+  });
+
   it('gives back where a pattern goes on, and refuses one whose place is none', () => {
     const value = { pattern: /a/gu };
     value.pattern.lastIndex = 3;

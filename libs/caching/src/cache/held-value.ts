@@ -2,7 +2,7 @@ import { parse, stringify } from 'devalue';
 import type { CopyShape } from './copy-shape.js';
 import type { HeaderField, StoredResponse } from './entry.js';
 import { copyOf } from './value-copy.js';
-import { frozenCopy, ownCopy, type OwnValue } from './value-gate.js';
+import { freeze, isFrozenThrough, ownCopy, type OwnValue } from './value-gate.js';
 
 const NOTHING: readonly never[] = [];
 
@@ -35,7 +35,11 @@ export class HeldValue implements StoredResponse {
    * @throws NotStorable for values that would not come back as they were given
    */
   static of(value: unknown, maxBytes: number, isFrozen = false): HeldValue {
-    return new HeldValue((isFrozen ? frozenCopy : ownCopy)(value, maxBytes), isFrozen);
+    const own = ownCopy(value, maxBytes);
+    // What was frozen all through is to come back so, and needs no copies.
+    const isShared = isFrozen || (isObject(value) && isFrozenThrough(value));
+    if (isShared) freeze(own.value);
+    return new HeldValue(own, isShared);
   }
 
   /** From bytes that anybody may have written: nothing for those that hold no value. Never throws. */

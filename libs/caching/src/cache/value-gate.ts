@@ -41,13 +41,6 @@ export function ownCopy(value: unknown, maxBytes: number): OwnValue {
   return { value: gate.copy(value), bytes: gate.bytes };
 }
 
-/** The same, so that its like can be given to any number of callers: nobody can write to it. */
-export function frozenCopy(value: unknown, maxBytes: number): OwnValue {
-  const own = ownCopy(value, maxBytes);
-  freeze(own.value, '');
-  return own;
-}
-
 class Gate {
   bytes = 0;
   #depth = 0;
@@ -190,7 +183,8 @@ function sizeOfLeaf(source: object, kind: ValueKind): number {
   return OVERHEAD.object + (kind === 'pattern' ? (source as RegExp).source.length : 0);
 }
 
-function freeze(value: unknown, path: string): void {
+/** @throws NotStorable for what could be written to all the same */
+export function freeze(value: unknown, path = ''): void {
   if (typeof value !== 'object' || value === null) return;
   const isList = Array.isArray(value);
   if (!isList && !isPlainObject(value))
@@ -198,6 +192,13 @@ function freeze(value: unknown, path: string): void {
   for (const [name, member] of Object.entries(value))
     freeze(member, path + (isList ? `[${name}]` : `.${name}`));
   Object.freeze(value);
+}
+
+/** Whether nobody can write to it anywhere, of a value that came through `ownCopy`. */
+export function isFrozenThrough(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (!Object.isFrozen(value) || !(Array.isArray(value) || isPlainObject(value))) return false;
+  return Object.values(value).every(isFrozenThrough);
 }
 
 /** One character outside of Latin-1 makes all of a text take two bytes for each. */
