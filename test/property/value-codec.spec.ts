@@ -63,11 +63,12 @@ describe('the codec of values', () => {
     const frozen = Object.freeze({ inner, name: 'a' });
     const held = HeldValue.of(frozen, LIMIT);
     for (const each of [held, HeldValue.decode(held.body, LIMIT)]) {
-      expect(each?.take()).toStrictEqual(frozen);
-      expect(each?.take()).toBe(each?.take());
-      expect(Object.isFrozen((each?.take() as typeof frozen).inner)).toBe(true);
+      const taken = each?.take() as typeof frozen;
+      expect(taken).toStrictEqual(frozen);
+      expect(each?.take()).toBe(taken);
+      expect([Object.isFrozen(taken), Object.isFrozen(taken.inner)]).toEqual([true, true]);
       // It is held apart from what was given, whatever that is.
-      expect(each?.take()).not.toBe(frozen);
+      expect(taken).not.toBe(frozen);
     }
     const leaks = [
       { inner },
