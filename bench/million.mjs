@@ -15,8 +15,10 @@ import autocannon from 'autocannon';
 import { CacheView, CachingModule, memory } from '../libs/caching/dist/index.js';
 
 const LIMIT = 0.05;
-const ROUNDS = 9;
-const SECONDS = 2;
+/** Of servers: two processes of the very same code differ by more than the limit, for as long as they live. */
+const PAIRS = 7;
+const ROUNDS = 4;
+const SECONDS = 1;
 /** Each server is asked for these in turn: more than a core's caches hold at a million entries. */
 const HOT_URLS = 5_000;
 
@@ -84,7 +86,8 @@ async function run({ port, ask }) {
   return { cpu: spent / result.requests.total, entries: after.entries };
 }
 
-async function main() {
+/** Throughput with many entries as a part of that with few, of a pair of servers that live for this only. */
+async function compare() {
   const small = await start(1_000);
   const large = await start(1_000_000);
   try {
@@ -98,15 +101,29 @@ async function main() {
       // The first round warms up.
       if (round > 0) ratios.push(results.get(small).cpu / results.get(large).cpu);
     }
-    const median = ratios.toSorted((a, b) => a - b)[Math.floor(ratios.length / 2)];
-    const spread = `${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`;
-    process.stdout.write(
-      `hits per CPU second, ${held[1]} entries against ${held[0]}: ${median.toFixed(3)} (${spread}; limit ${1 - LIMIT})\n`,
-    );
-    if (median < 1 - LIMIT) process.exitCode = 1;
+    return { ratio: medianOf(ratios), held };
   } finally {
     for (const { child } of [small, large]) child.disconnect();
   }
+}
+
+function medianOf(ratios) {
+  const sorted = ratios.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+async function main() {
+  const pairs = [];
+  for (let pair = 0; pair < PAIRS; pair++) pairs.push(await compare());
+  const ratios = pairs.map(({ ratio }) => ratio);
+  const median = medianOf(ratios);
+  const [few, many] = pairs[0].held;
+  const spread = `${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`;
+  process.stdout.write(
+    `hits per CPU second, ${many} entries against ${few}, ${PAIRS} pairs of servers: ${median.toFixed(3)} (${spread}; limit ${1 - LIMIT})\n`,
+  );
+  if (median < 1 - LIMIT) process.exitCode = 1;
 }
 
 if (process.argv[2] === 'serve') await serve(Number(process.argv[3]));
