@@ -3,6 +3,7 @@
  * by side: CPU of the server per request. Exits with 1 where throughput differs by more than the limit.
  *
  *   npm run bench:million
+ *   npm run bench:million -- --max-semi-space-size=64      with flags for the node of both servers
  */
 import 'reflect-metadata';
 import { fork } from 'node:child_process';
@@ -59,7 +60,7 @@ async function serve(entries) {
 
 async function start(entries) {
   const child = fork(fileURLToPath(import.meta.url), ['serve', String(entries)], {
-    execArgv: ['--max-old-space-size=8192'],
+    execArgv: ['--max-old-space-size=8192', ...process.argv.slice(2)],
   });
   const [{ port }] = await once(child, 'message');
   const ask = async () => {
