@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import type { Coherence } from '../../../libs/caching/src/stores/tiered.store.js';
 import { FakeClock } from '../fake-clock.js';
@@ -214,6 +215,8 @@ export function tierRaceProperty(
       race.clock.advance(HEARTBEAT + TIMEOUT + 1);
       await scheduler.waitFor(race.readAll());
       await scheduler.waitFor(race.end());
+      // What frees evicted entries waits for it, and all of a race is kept until then.
+      await nextTurn();
       count.runs++;
       count.hits += race.hits;
       const [violation] = race.world.violations;
