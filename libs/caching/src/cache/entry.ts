@@ -76,6 +76,12 @@ export function isFresh({ freshness }: Entry, now: number): boolean {
   return freshness === undefined || (now < freshness.freshUntil && !freshness.alwaysRevalidate);
 }
 
+/** Whether a life says no more than that an entry was new when it was stored, and is fresh until it is forgotten. */
+export function isPlain(life: EntryLife, expiresAt: number): boolean {
+  const { freshUntil, ageAtStore, alwaysRevalidate, staleForbidden } = life;
+  return freshUntil >= expiresAt && ageAtStore === 0 && !alwaysRevalidate && !staleForbidden;
+}
+
 /** A life as if its time had run out at `at`, in milliseconds since the epoch: what it may do when stale, it may then. */
 export function softened(
   { freshness, expiresAt }: Pick<Entry, 'freshness' | 'expiresAt'>,

@@ -1,5 +1,5 @@
 import type { RequestTrace } from '../observe/request-trace.js';
-import type { Entry, EntryLife, StoredResponse } from './entry.js';
+import { type Entry, type EntryLife, isPlain, type StoredResponse } from './entry.js';
 import type { MaybePromise } from './maybe-promise.js';
 import type { Flight, FlightResult } from './single-flight.js';
 import type { SkipReason } from './reasons.js';
@@ -150,6 +150,9 @@ export class Fill {
       const { key: ownKey, primary = ownKey, variantOf = variant && primary } = view;
       const key = variant?.key ?? ownKey;
       if (key !== ownKey) tags.push(key);
+      const expiresAt = storedAt + ttl;
+      // Most say nothing: an object less for each entry, and a question less for each hit.
+      const freshness = life === undefined || isPlain(life, expiresAt) ? undefined : life;
       const entry: Entry = {
         key,
         ...(variantOf && { variantOf }),
@@ -158,8 +161,8 @@ export class Fill {
         start,
         order,
         storedAt,
-        expiresAt: storedAt + ttl,
-        ...(life && { freshness: life }),
+        expiresAt,
+        ...(freshness && { freshness }),
         handlerTime,
         ...(validator !== undefined && { validator }),
       };

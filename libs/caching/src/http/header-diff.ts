@@ -9,6 +9,9 @@ export interface HeaderDiff {
   readonly removed: readonly string[];
 }
 
+/** One for all responses, as it is kept with each. */
+const NOTHING: readonly string[] = Object.freeze([]);
+
 /** Fields whose members middleware and handlers add to each other's. */
 const LIST_FIELDS = new Set(['vary', 'link']);
 
@@ -52,7 +55,8 @@ export function diffHeaders(before: HeaderBag, after: HeaderBag, names: readonly
   const removed = Object.keys(before).filter(
     (field) => after[field] === undefined && before[field] !== undefined,
   );
-  return { headers, removed };
+  // A copy, as a list that was added to keeps room for more.
+  return { headers: headers.slice(), removed: removed.length === 0 ? NOTHING : removed };
 }
 
 /**

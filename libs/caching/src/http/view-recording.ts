@@ -227,7 +227,8 @@ export class ViewRecording {
     if (etag === undefined) return;
     this.#etag = etag;
     const headers = response.headers.filter(([name]) => name.toLowerCase() !== 'etag');
-    this.#response = { ...response, headers: [...headers, ['ETag', etag]] };
+    // Not spread, which would keep room for more.
+    this.#response = { ...response, headers: headers.concat([['ETag', etag]]) };
   }
 
   /**
