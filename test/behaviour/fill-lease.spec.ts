@@ -99,6 +99,57 @@ describe('a lease', () => {
     expect(leases.size).toBe(0);
   });
 
+  it('is given back however late a store that stood still grants it', async () => {
+    const { cache, store, clock, leases, lead } = start();
+    const fill = await lead();
+    store.faults.lease = { late: new Gate() };
+    const claiming = cache.claim(fill);
+    await turns();
+    clock.advance(STORE_TIMEOUT);
+    await claiming;
+    store.faults.release = 'reject';
+    fill.share(response('x'));
+    for (let halves = 0; halves < 120; halves++) {
+      await turns();
+      clock.advance(500);
+    }
+    expect(leases.size).toBe(1);
+    delete store.faults.release;
+    await turns();
+    clock.advance(500);
+    await turns();
+    expect(leases.size).toBe(0);
+  });
+
+  it('is asked back by one try for all while the store is away, and by none once the cache is closed', async () => {
+    const { cache, store, clock, leases } = start();
+    for (let at = 0; at < 20; at++) {
+      const key = `k${at}`;
+      const ticket = cache.join({ route: 'r', key }, (await cache.lookup(key)) as never, []);
+      if (ticket.role !== 'fill') throw new Error('expected a fill');
+      await cache.claim(ticket.fill);
+      store.faults.release = 'reject';
+      ticket.fill.share(response('x'));
+    }
+    await turns();
+    let tries = 0;
+    Object.defineProperty(store.faults, 'release', {
+      get() {
+        tries++;
+        return 'reject';
+      },
+    });
+    for (let halves = 0; halves < 10; halves++) {
+      clock.advance(500);
+      await turns();
+    }
+    expect(tries).toBe(10);
+    await cache.close();
+    clock.advance(500);
+    await turns();
+    expect([tries, leases.size]).toEqual([10, 20]);
+  });
+
   it('is given back where its fill ended before it was granted', async () => {
     const { cache, store, leases, lead } = start();
     const fill = await lead();

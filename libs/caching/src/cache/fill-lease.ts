@@ -43,11 +43,20 @@ const RENEWALS = 3;
 /** Milliseconds after which a lease that could not be given back is tried again. */
 const RETRY = 500;
 
-/** Leases that are tried to be given back at a time; of more, the rest end by themselves. */
-const MAX_RETRYING = 1_000;
+/** Leases that wait to be given back; of more, the rest end by themselves. */
+const MAX_UNRETURNED = 1_000;
 
 /** Milliseconds between two looks for what another instance fills: short at first, as most fills are. */
 const WAIT = { shortest: 10, longest: 250, growth: 1.5 } as const;
+
+/** A lease that could not be given back. */
+interface Unreturned {
+  readonly key: string;
+  readonly token: string;
+  readonly uncacheableFor: number | undefined;
+  /** When it has ended by itself, by the clock of durations. */
+  readonly end: number;
+}
 
 /**
  * One fill per key among all instances of a store. A holder that is lost blocks nobody for longer than its lease, which
@@ -55,7 +64,11 @@ const WAIT = { shortest: 10, longest: 250, growth: 1.5 } as const;
  */
 export class FillLease {
   readonly #options: FillLeaseOptions;
-  #retrying = 0;
+  readonly #unreturned = new Set<Unreturned>();
+  #isReturning = false;
+  #isClosed = false;
+  /** Tokens of leases that may be granted at any time yet: a server that stood still does then what it was asked for. */
+  readonly #unsure = new Set<string>();
   /** By token, the next renewal of those that are held. */
   readonly #renewals = new Map<string, () => void>();
 
@@ -80,7 +93,10 @@ export class FillLease {
       );
       if (lease === 'uncacheable') return 'without';
       // It may have been granted, the answer late or lost: then the end of the fill gives it back.
-      if (lease === 'unknown') return this.#held(key, token, timeout);
+      if (lease === 'unknown') {
+        if (this.#unsure.size < MAX_UNRETURNED) this.#unsure.add(token);
+        return this.#held(key, token, timeout);
+      }
       // Whoever held it before may have filled since the last look, so there is another, also with the lease in hand.
       const found = await lookup(key, elapsed(clock) - budgetFrom);
       if (isEntry(found) || found.vary !== undefined) {
@@ -128,21 +144,47 @@ export class FillLease {
     this.#renewals.set(token, cancel);
   }
 
-  /** Again and again until it succeeds or the lease has ended: those who wait for it would wait as long. */
+  /** No lease is given back any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#unreturned.clear();
+  }
+
   async #giveBack(key: string, token: string, uncacheableFor?: number): Promise<void> {
-    const { store, guard, clock, timeout } = this.#options;
-    const end = elapsed(clock) + timeout;
-    do {
-      const isReleased = await guard.tolerate(
-        'release',
-        () => chain(store.release?.(key, token, uncacheableFor), () => true),
-        () => false,
-      );
-      if (isReleased || this.#retrying >= MAX_RETRYING) return;
-      this.#retrying++;
+    const { clock, timeout, background } = this.#options;
+    const isUnsure = this.#unsure.delete(token);
+    const end = isUnsure ? Number.POSITIVE_INFINITY : elapsed(clock) + timeout;
+    const lease: Unreturned = { key, token, uncacheableFor, end };
+    if ((await this.#isReturned(lease)) || this.#isClosed || this.#unreturned.size >= MAX_UNRETURNED) return;
+    this.#unreturned.add(lease);
+    if (!this.#isReturning) background.add(this.#returnAll());
+  }
+
+  /** One after the other until one fails, as that shows whether the store can be reached. */
+  async #returnAll(): Promise<void> {
+    this.#isReturning = true;
+    while (this.#unreturned.size > 0) {
       await this.#pause(RETRY);
-      this.#retrying--;
-    } while (elapsed(clock) < end);
+      for (const lease of this.#unreturned) {
+        const isOver = lease.end <= elapsed(this.#options.clock);
+        const isReturned = isOver || (await this.#isReturned(lease));
+        const wasWaiting = this.#unreturned.delete(lease);
+        if (isReturned) continue;
+        // Another is the next to be tried: it may lie where the store can be reached.
+        if (wasWaiting) this.#unreturned.add(lease);
+        break;
+      }
+    }
+    this.#isReturning = false;
+  }
+
+  #isReturned({ key, token, uncacheableFor }: Unreturned): MaybePromise<boolean> {
+    const { store, guard } = this.#options;
+    return guard.tolerate(
+      'release',
+      () => chain(store.release?.(key, token, uncacheableFor), () => true),
+      () => false,
+    );
   }
 
   #pause(milliseconds: number): Promise<void> {

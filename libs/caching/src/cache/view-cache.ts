@@ -277,6 +277,7 @@ export class ViewCache {
   async close(): Promise<void> {
     // One operation to store, and one to give a lease back.
     await this.#background.done(2 * this.#storeTimeout);
+    this.#leases.close();
     await this.#store.close?.();
   }
 
