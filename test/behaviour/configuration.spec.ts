@@ -96,6 +96,7 @@ describe('CachingConfig', () => {
     ['CACHE_TTL', '-1'],
     ['CACHE_ENABLED', 'maybe'],
     ['CACHE_NAMESPACE', 'a b'],
+    ['CACHE_NAMESPACE', 't'],
     ['CACHE_MAX_ENTRY_BYTES', '1 elephant'],
     ['CACHE_MAX_ENTRY_BYTES', '0'],
     ['CACHE_MEMORY_MAX_ENTRIES', '1.5'],

@@ -96,7 +96,7 @@ const SHARED: [field: string, values: unknown[], allowed: string][] = [
 ];
 
 const MODULE_ONLY: [field: string, values: unknown[], allowed: string][] = [
-  ['namespace', ['', 'a b', 'a:b', 'x'.repeat(65), 5, null, 'é'], '1 to 64 letters'],
+  ['namespace', ['', 't', 'a b', 'a:b', 'x'.repeat(65), 5, null, 'é'], '2 to 64 letters'],
   ['enabled', ['false', 0, null], 'a boolean'],
   ['cacheAll', ['true', 1, null], 'a boolean'],
   ['debugHeaders', ['no', 1, null], 'a boolean'],

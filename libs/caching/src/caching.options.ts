@@ -94,7 +94,7 @@ export interface CachePolicyOptions {
 
 /** Options of `CachingModule.forRoot`. All are optional. */
 export interface CachingModuleOptions extends CachePolicyOptions {
-  /** Keeps this application's keys apart from others' in the same store. Default `'cache'`. */
+  /** Keeps this application's keys apart from others' in the same store; 2 to 64 letters, digits, `_`, `.` or `-`. Default `'cache'`. */
   namespace?: string;
   /** Default `true`. `false`: nothing is read, stored or kept; decorators and services stay usable. */
   enabled?: boolean;

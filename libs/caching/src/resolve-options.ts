@@ -74,8 +74,9 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
   checkPolicy(given, 'CachingModule', warnings);
   const { namespace = DEFAULTS.namespace, credentialCookies = '*', memory, store, principal } = given;
   const { storeTimeout = DEFAULTS.storeTimeout, coalesceTimeout = DEFAULTS.coalesceTimeout } = given;
-  if (typeof namespace !== 'string' || !/^[\w.-]{1,64}$/.test(namespace)) {
-    throw new CachingConfigError('namespace', namespace, '1 to 64 letters, digits, "_", "." or "-"');
+  // Not one alone: keys begin with it and a colon, and tags with their kind, which is one letter, and a colon.
+  if (typeof namespace !== 'string' || !/^[\w.-]{2,64}$/.test(namespace)) {
+    throw new CachingConfigError('namespace', namespace, '2 to 64 letters, digits, "_", "." or "-"');
   }
   if (credentialCookies !== '*' && !isListOf(credentialCookies, 'string')) {
     throw new CachingConfigError('credentialCookies', credentialCookies, "'*' or a list of cookie names");

@@ -1,4 +1,4 @@
-/** Begins no other tag: those have a kind and a colon, or are keys, which begin with a namespace. */
+/** Begins no other tag: those have a kind, of one letter, and a colon, or are keys, which begin with a namespace, of more. */
 const SOFT = '~';
 
 /**
