@@ -1,8 +1,8 @@
 import { CachingConfigError } from '../caching.errors.js';
 import { checkNames } from '../check-names.js';
+import { checkPolicy } from '../check-policy.js';
 import type { CacheViewOptions } from '../decorators.js';
 import type { Duration } from '../duration.js';
-import { checkPolicy } from '../resolve-options.js';
 import { FIELD_NAMES_RULE, isFieldName } from './key-options.js';
 import { checkTags } from './tag-options.js';
 
