@@ -270,6 +270,49 @@ describe.each(PLATFORMS)('CacheRoutes on %s', (platform) => {
     expect(closed).toBe(2);
   });
 
+  it('ends when it is told to, though its source has nothing more to say and never ends', async () => {
+    const abort = new AbortController();
+    let closed = 0;
+    const queue: AsyncIterableIterator<string> = {
+      next: () => new Promise(() => undefined),
+      return: async () => {
+        closed += 1;
+        return { value: undefined, done: true };
+      },
+      [Symbol.asyncIterator]: () => queue,
+    };
+    async function* one() {
+      yield '/books?page=1';
+      yield* queue;
+    }
+    const options = { signal: abort.signal, onProgress: () => abort.abort() };
+    await expect(routes.warm(BooksController, 'list', one(), options)).resolves.toMatchObject({ stored: 1 });
+    const late = new AbortController();
+    const waiting = routes.warm(BooksController, 'list', queue, { signal: late.signal });
+    setImmediate(() => late.abort());
+    await expect(waiting).resolves.toMatchObject({ stored: 0, dropped: 0 });
+    expect(closed).toBe(1);
+  });
+
+  it('rejects with what its source fails with, also where it fails to close', async () => {
+    async function* rows() {
+      yield '/books?page=1';
+      throw new Error('connection lost');
+    }
+    await expect(routes.warm(BooksController, 'list', rows())).rejects.toThrow('connection lost');
+    function* open() {
+      try {
+        for (;;) yield '/books?page=1';
+      } finally {
+        // eslint-disable-next-line no-unsafe-finally
+        throw new Error('not closed');
+      }
+    }
+    const abort = new AbortController();
+    const options = { signal: abort.signal, onProgress: () => abort.abort() };
+    await expect(routes.warm(BooksController, 'list', open(), options)).rejects.toThrow('not closed');
+  });
+
   it.each<[RegExp, (routes: CacheRoutes) => unknown]>([
     [/plain is not cached/, (all) => all.warm(BooksController, 'plain', [])],
     [/no route/, (all) => all.warm(BooksController, 'nothing', [])],

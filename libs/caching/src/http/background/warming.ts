@@ -40,7 +40,7 @@ export interface WarmOptions {
   readonly renew?: boolean;
   /** Called after each of them. What it throws ends the warming. */
   readonly onProgress?: (progress: WarmProgress) => void;
-  /** Ends it: what runs is finished, and no more is begun. */
+  /** Ends it: what runs is finished, and no more is begun, nor waited for where `requests` come from a source that is silent. */
   readonly signal?: AbortSignal;
 }
 
@@ -65,7 +65,7 @@ export async function warmRoute(
     );
   const report = { stored: 0, present: 0, skipped: 0, dropped: 0 };
   const total = Array.isArray(requests) ? requests.length : undefined;
-  const source = iterate(requests);
+  const source = iterate(requests, signal);
   let done = 0;
   let hasFailed = false;
   const goesOn = (): boolean => !hasFailed && signal?.aborted !== true;
@@ -101,11 +101,59 @@ export async function warmRoute(
   return report;
 }
 
-/** One at a time, whoever asks: several workers share it. */
+/** One at a time, whoever asks: several workers share it. It ends with the signal, also while the source is silent. */
 async function* iterate(
   requests: Iterable<WarmRequest> | AsyncIterable<WarmRequest>,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<WarmRequest, undefined> {
-  yield* requests;
+  const iterator = asyncIteratorOf(requests);
+  let isOpen = true;
+  try {
+    for (;;) {
+      // One that fails has ended.
+      isOpen = false;
+      const next = await nextOf(iterator, signal);
+      if (next === undefined) {
+        letGo(iterator);
+        return;
+      }
+      if (next.done === true) return;
+      isOpen = true;
+      yield next.value;
+    }
+  } finally {
+    if (isOpen) await iterator.return?.(undefined);
+  }
+}
+
+async function* asyncOf<T>(source: Iterable<T>): AsyncGenerator<T, undefined> {
+  yield* source;
+}
+
+function asyncIteratorOf<T>(source: Iterable<T> | AsyncIterable<T>): AsyncIterator<T> {
+  const open = (source as Partial<AsyncIterable<T>>)[Symbol.asyncIterator];
+  return open === undefined ? asyncOf(source as Iterable<T>) : open.call(source);
+}
+
+/** Nothing once the signal has said to end. */
+function nextOf<T>(
+  iterator: AsyncIterator<T>,
+  signal: AbortSignal | undefined,
+): Promise<IteratorResult<T> | undefined> {
+  if (signal === undefined) return iterator.next();
+  return new Promise((resolve, reject) => {
+    const end = (): void => resolve(undefined);
+    signal.addEventListener('abort', end, { once: true });
+    void iterator
+      .next()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', end));
+  });
+}
+
+/** Closes a source that still owes its next: a generator closes after that only, so nobody waits, or hears of it. */
+function letGo(iterator: AsyncIterator<unknown>): void {
+  iterator.return?.(undefined).catch(() => undefined);
 }
 
 function dispatchRequest({ method }: ViewPolicy, given: WarmRequest): DispatchRequest {
