@@ -3,7 +3,7 @@ import type { Entry } from '../../cache/entry.js';
 import type { Exchange } from '../../http/delivery.js';
 import type { PageWatch } from '../../http/page-watch.js';
 import type { FrameworkResponse, HttpPlatform } from '../../http/platform/platform.js';
-import type { RequestView } from '../../http/request-view.js';
+import type { FrameworkRequest, RequestView } from '../../http/request-view.js';
 import type { RoutePolicy } from '../../http/route-table.js';
 import type { CacheEvent, RequestRef } from '../cache-event.js';
 import { RequestTrace } from '../request-trace.js';
@@ -32,7 +32,7 @@ interface Page {
 }
 
 export interface ToolbarParts {
-  /** The full path of the toolbar's script; nothing before the application has started. */
+  /** The path of the toolbar's script within the application; nothing before it has started. */
   readonly script: () => string | undefined;
   /** Whether a route is one of the dashboard's own. */
   readonly isOwn: (route: RoutePolicy) => boolean;
@@ -66,11 +66,12 @@ export class Toolbar implements PageWatch {
     response: FrameworkResponse,
   ): ((exchange: Exchange) => void) | undefined {
     const script = this.parts.script();
-    if (script === undefined || this.parts.isOwn(route)) return undefined;
+    const mount = mountOf(request);
+    if (script === undefined || mount === undefined || this.parts.isOwn(route)) return undefined;
     const id = randomUUID();
     const page: Page = { route, url: request.originalUrl, exchange: undefined };
     platform.appendToPage(response, {
-      markup: (policy) => `\n<script type="module" src="${script}"${nonceOf(policy)}></script>\n`,
+      markup: (policy) => `\n<script type="module" src="${mount}${script}"${nonceOf(policy)}></script>\n`,
       fields: () => {
         if (this.#pages.size >= MAX_PAGES) this.#pages.delete(this.#pages.keys().next().value as string);
         this.#pages.set(id, page);
@@ -128,6 +129,18 @@ function factsOf(event: CacheEvent): Partial<PageView> {
     default:
       return {};
   }
+}
+
+/** Characters of a path's segments (RFC 3986 §3.3) that mean nothing in an attribute. */
+const PLAIN_PATH = /^(?:\/[\w.~!$()*+,;=:@%-]+)*$/;
+
+/**
+ * Under which path of another Express application this one is mounted; '' where it is at the root. It is the client's
+ * spelling of that path, so one that could mean more in a page than a path is none.
+ */
+function mountOf({ raw }: RequestView): string | undefined {
+  const { baseUrl = '' } = (raw.raw ?? raw) as FrameworkRequest;
+  return PLAIN_PATH.test(baseUrl) ? baseUrl : undefined;
 }
 
 /** What rules the elements of scripts is the first of these that a policy has (CSP3 §6.8.3). */
