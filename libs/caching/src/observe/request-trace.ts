@@ -1,4 +1,3 @@
-import { hash, randomBytes } from 'node:crypto';
 import { type Clock, elapsed } from '../cache/clock.js';
 import { bytesOf, type Entry, type StoredResponse } from '../cache/entry.js';
 import type { BypassReason, SkipReason } from '../cache/reasons.js';
@@ -14,19 +13,9 @@ import type {
   VerifiedEvent,
 } from './cache-event.js';
 import type { EventCounter } from './event-counter.js';
+import { keyDigest } from './key-digest.js';
 import { serverTiming, type Timing } from './server-timing.js';
 import type { FillSpan } from './tracing.js';
-
-/** Whoever has a key, or guesses one, can't tell what its digest is. */
-const SALT = randomBytes(16).toString('latin1');
-
-/** 72 bits: two of a million keys have the same by a chance of one in ten thousand millions. */
-const DIGEST_LENGTH = 12;
-
-/** What stands for a key in events and logs of this process. */
-export function keyDigest(key: string): string {
-  return hash('sha256', SALT + key, 'base64url').slice(0, DIGEST_LENGTH);
-}
 
 export interface TraceHost {
   readonly clock: Clock;
@@ -124,8 +113,7 @@ export class RequestTrace implements RequestRef {
 
   hit(entry: Entry, now: number): void {
     this.#what = 'hit';
-    const savedMs = milliseconds(entry.handlerTime);
-    this.#savedMs = savedMs;
+    const savedMs = (this.#savedMs = milliseconds(entry.handlerTime));
     const tier = entry.tier ?? 'local';
     const bytes = bytesOf(entry.response);
     const counter = this.#host.counterAlone();
@@ -149,7 +137,7 @@ export class RequestTrace implements RequestRef {
 
   stale(entry: Entry, now: number, reason: StaleReason): void {
     this.#what = 'stale';
-    this.#savedMs = milliseconds(entry.handlerTime);
+    const savedMs = (this.#savedMs = milliseconds(entry.handlerTime));
     this.#host.emit({
       type: 'stale',
       at: now,
@@ -160,7 +148,7 @@ export class RequestTrace implements RequestRef {
       status: entry.response.status,
       bytes: bytesOf(entry.response),
       ageMs: now - entry.storedAt,
-      savedMs: milliseconds(entry.handlerTime),
+      savedMs,
       reason,
     });
   }
@@ -174,13 +162,13 @@ export class RequestTrace implements RequestRef {
   coalesced(response: StoredResponse, handlerTime: number | undefined): void {
     const { status } = response;
     this.#what = 'coalesced';
-    this.#savedMs = milliseconds(handlerTime);
+    const savedMs = (this.#savedMs = milliseconds(handlerTime));
     this.#host.emit({
       type: 'coalesced',
       ...this.#common(),
       status,
       bytes: bytesOf(response),
-      savedMs: milliseconds(handlerTime),
+      savedMs,
     });
   }
 

@@ -6,7 +6,7 @@ import { CacheUsageError, describe } from '../../caching.errors.js';
 import type { ExplainRequest } from '../../http/explanation.js';
 import type { RoutePath } from '../../http/route-matcher.js';
 import type { CacheEvents } from '../events.js';
-import { keyDigest } from '../request-trace.js';
+import { keyDigest } from '../key-digest.js';
 import { LiveFeed } from './live-feed.js';
 import { LiveLog } from './live-log.js';
 import { DURATION_CLASSES, LiveStats } from './live-stats.js';
