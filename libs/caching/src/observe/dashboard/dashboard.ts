@@ -5,6 +5,7 @@ import type { Clock } from '../../cache/clock.js';
 import { CacheUsageError, describe } from '../../caching.errors.js';
 import type { ExplainRequest } from '../../http/explanation.js';
 import type { RoutePath } from '../../http/route-matcher.js';
+import { RecentMap } from '../../recent-map.js';
 import type { CacheEvents } from '../events.js';
 import { keyDigest } from '../key-digest.js';
 import { LiveFeed } from './live-feed.js';
@@ -35,8 +36,8 @@ export interface DashboardParts {
   readonly toolbar: Toolbar | undefined;
 }
 
-/** Entries whose keys are remembered by what stands for them: those that were shown lately. */
-const MAX_KNOWN = 2_000;
+/** Entries whose keys are remembered by what stands for them: those that were shown lately, at most twice as many. */
+const KNOWN_ENTRIES = 2_000;
 
 const EVICTIONS = ['tag', 'path', 'prefix', 'route', 'entry', 'all'] as const;
 
@@ -45,7 +46,7 @@ export class Dashboard {
   readonly #stats = new LiveStats();
   readonly #log = new LiveLog();
   readonly #store = new StoreHealth();
-  readonly #known = new Map<string, FoundEntry>();
+  readonly #known = new RecentMap<FoundEntry>(KNOWN_ENTRIES);
   readonly #stop: () => void;
   readonly feed: LiveFeed<ReturnType<Dashboard['health']>>;
 
@@ -158,8 +159,6 @@ export class Dashboard {
   /** Without its key, which tells who asked for what; what stands for it is as good here. */
   #shown({ key, ...entry }: FoundEntry) {
     const id = keyDigest(key);
-    this.#known.delete(id);
-    if (this.#known.size >= MAX_KNOWN) this.#known.delete(this.#known.keys().next().value as string);
     this.#known.set(id, { ...entry, key });
     return { ...entry, id };
   }

@@ -26,6 +26,7 @@ export interface PageView {
 }
 
 interface Page {
+  readonly id: string;
   readonly route: RoutePolicy;
   readonly url: string;
   exchange: Exchange | undefined;
@@ -46,7 +47,8 @@ export interface ToolbarParts {
  * as well.
  */
 export class Toolbar implements PageWatch {
-  readonly #pages = new Map<string, Page>();
+  /** Oldest first. */
+  readonly #pages: Page[] = [];
   readonly #events = new WeakMap<RequestRef, CacheEvent[]>();
 
   constructor(private readonly parts: ToolbarParts) {}
@@ -69,12 +71,12 @@ export class Toolbar implements PageWatch {
     const mount = mountOf(request);
     if (script === undefined || mount === undefined || this.parts.isOwn(route)) return undefined;
     const id = randomUUID();
-    const page: Page = { route, url: request.originalUrl, exchange: undefined };
+    const page: Page = { id, route, url: request.originalUrl, exchange: undefined };
     platform.appendToPage(response, {
       markup: (policy) => `\n<script type="module" src="${mount}${script}"${nonceOf(policy)}></script>\n`,
       fields: () => {
-        if (this.#pages.size >= MAX_PAGES) this.#pages.delete(this.#pages.keys().next().value as string);
-        this.#pages.set(id, page);
+        if (this.#pages.length >= MAX_PAGES) this.#pages.shift();
+        this.#pages.push(page);
         const { verdict } = this.#view(page);
         return [['Server-Timing', `cache-view;desc="${id}", cache-verdict;desc="${verdict}"`]];
       },
@@ -84,7 +86,8 @@ export class Toolbar implements PageWatch {
 
   /** What happened to a page, by what its `Server-Timing` named; where that can't be read, the last of its URL. */
   view(id: string, url: string): PageView | undefined {
-    const page = this.#pages.get(id) ?? [...this.#pages.values()].findLast((each) => each.url === url);
+    const page =
+      this.#pages.findLast((each) => each.id === id) ?? this.#pages.findLast((each) => each.url === url);
     return page && this.#view(page);
   }
 
