@@ -68,6 +68,7 @@ class KindsController {
   @Get('fields') fields(@Res({ passthrough: true }) response: AnyResponse) {
     response.header('Link', ['</a>; rel=next', '</b>; rel=prev']);
     response.header('X-Mixed-CASE', 'Kept');
+    response.header('X-Empty', '');
     response.header('Cache-Control', 'max-age=60');
     return 'text';
   }

@@ -81,8 +81,8 @@ const MAX_VARY = 64;
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
-/** What node writes into a head without an error, and at least one character. */
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/;
+/** What node writes into a head without an error: any number of characters (RFC 9110 §5.5). */
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * Fields that no stored response has: of one connection or message (RFC 9110 §7.6.1), of one client, or of a body
@@ -237,7 +237,7 @@ function readResponse(
 ): StoredResponse | undefined {
   const [, , , , , , , status, statusMessage, delivery, headers, removed] = head;
   if (delivery === 'value') return HeldValue.decode(body, maxBytes);
-  if (!isStatus(status) || (statusMessage !== null && !isFieldValue(statusMessage))) return undefined;
+  if (!isStatus(status) || (statusMessage !== null && !isReason(statusMessage))) return undefined;
   if (delivery !== 'framework' && delivery !== 'raw') return undefined;
   if (!areFields(headers, body?.length ?? 0)) return undefined;
   if (!Array.isArray(removed) || !removed.every(isFieldName)) return undefined;
@@ -294,6 +294,11 @@ function isField(field: unknown, bodyLength: number): boolean {
 
 function isFieldName(value: unknown): value is string {
   return typeof value === 'string' && TOKEN.test(value);
+}
+
+/** An empty one is not recorded. */
+function isReason(value: unknown): value is string {
+  return isText(value) && isFieldValue(value);
 }
 
 function isFieldValue(value: unknown): value is string {

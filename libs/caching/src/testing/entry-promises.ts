@@ -49,6 +49,7 @@ export const ENTRY_PROMISES: Chapter<OpenedStore> = {
         headers: [
           ['X-One', 'é'],
           ['Two', ['a', 'b']],
+          ['Empty', ''],
           ['Vary', 'origin', 'add'],
         ],
         removed: ['x-powered-by'],
