@@ -1,6 +1,7 @@
-import { chmodSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../libs/caching/src/cache/clock.js';
+import { isDamaged } from '../../libs/caching/src/stores/sqlite/sqlite-driver.js';
 import { poll } from '../support/redis/poll.js';
 import { SqliteStorage } from '../support/sqlite/storage.js';
 
@@ -10,6 +11,10 @@ function newStorage(): SqliteStorage {
   const storage = new SqliteStorage();
   onTestFinished(() => storage.close());
   return storage;
+}
+
+function removeFiles({ file }: SqliteStorage): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
 }
 
 function openTier(storage: Pick<SqliteStorage, 'connect'>, namespace = 'books') {
@@ -133,6 +138,64 @@ describe('a file of sqlite() that somebody has written to', () => {
       expect((await tier.lookup('k3')).frame).toBeUndefined();
     },
   );
+
+  it('and damaged is named once, with what to do, and named again where the next one is', async () => {
+    const storage = newStorage();
+    const { tier, caveats } = openTier(storage);
+    const fill = async () => {
+      for (let at = 0; at < 50; at++) await tier.set(`k${at}`, Buffer.alloc(3_000, at), HOUR);
+      storage.query('PRAGMA wal_checkpoint(TRUNCATE)');
+      return true;
+    };
+    for (const round of [1, 2]) {
+      await poll('a file to write to', fill);
+      expect(caveats).toHaveLength(round - 1);
+      truncateSync(storage.file, 6_000);
+      for (let at = 0; at < 20; at++) await expect(tier.lookup(`k${at}`)).rejects.toThrow(/malformed/);
+      await expect(tier.values.get('value')).rejects.toThrow(/malformed/);
+      await expect(tier.evict(['t'])).rejects.toThrow(/malformed/);
+      expect(caveats).toHaveLength(round);
+      for (const part of ['damaged', storage.file, `${storage.file}-wal`, `${storage.file}-shm`, 'emove'])
+        expect(caveats.at(-1)).toContain(part);
+      removeFiles(storage);
+    }
+  });
+
+  it('and that is no database any more is named once, and again where the next one is none', async () => {
+    const storage = newStorage();
+    const { tier, caveats } = openTier(storage);
+    const spoil = () => writeFileSync(storage.file, 'no database '.repeat(500), { mode: 0o600 });
+    for (const round of [1, 2]) {
+      await poll('a file to write to', () => tier.evict(['t']));
+      removeFiles(storage);
+      spoil();
+      await poll('it to be opened', () =>
+        tier.lookup('key').then(
+          () => undefined,
+          (error: Error) => error.message.includes('not a database') || undefined,
+        ),
+      );
+      await expect(tier.evict(['t'])).rejects.toThrow('not a database');
+      expect(caveats).toHaveLength(round);
+      expect(caveats.at(-1)).toContain(storage.file);
+      rmSync(storage.file);
+    }
+  });
+
+  it.each<[boolean, object]>([
+    [true, { code: 'SQLITE_CORRUPT' }],
+    [true, { code: 'SQLITE_CORRUPT_INDEX' }],
+    [true, { code: 'SQLITE_NOTADB' }],
+    [true, { code: 'ERR_SQLITE_ERROR', errcode: 11 }],
+    [true, { code: 'ERR_SQLITE_ERROR', errcode: 11 + (1 << 8) }],
+    [true, { code: 'ERR_SQLITE_ERROR', errcode: 26 }],
+    [false, { code: 'ERR_SQLITE_ERROR', errcode: 5 }],
+    [false, { code: 'SQLITE_BUSY' }],
+    [false, { code: 'SQLITE_FULL' }],
+    [false, {}],
+  ])('counts as damaged by what any of the drivers says: %s %j', (damaged, members) => {
+    expect(isDamaged(Object.assign(new Error('x'), members))).toBe(damaged);
+  });
 
   it('is named where everybody on the machine may read it', async () => {
     const open = newStorage();

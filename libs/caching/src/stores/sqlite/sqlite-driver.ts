@@ -65,9 +65,20 @@ function openerOf(name: SqliteDriver, module: unknown): OpenDatabase {
 
 /** Whether somebody else is writing: the same may succeed in a moment. */
 export function isBusy(error: unknown): boolean {
+  return isOneOf(error, { BUSY: 5, LOCKED: 6 });
+}
+
+/** Whether the file is no database, or not whole: it stays so. */
+export function isDamaged(error: unknown): boolean {
+  return isOneOf(error, { CORRUPT: 11, NOTADB: 26 });
+}
+
+/** @param codes of SQLite, by their names */
+function isOneOf(error: unknown, codes: Readonly<Record<string, number>>): boolean {
   if (!(error instanceof Error)) return false;
   const { code, errcode } = error as { code?: unknown; errcode?: unknown };
-  // node:sqlite has SQLite's number, in whose lowest byte the kind is: 5 is SQLITE_BUSY, 6 is SQLITE_LOCKED.
-  if (typeof errcode === 'number') return (errcode & 0xff) === 5 || (errcode & 0xff) === 6;
-  return typeof code === 'string' && /^SQLITE_(?:BUSY|LOCKED)/.test(code);
+  // node:sqlite has SQLite's number, in whose lowest byte the kind is; the others have its name, which may go on.
+  if (typeof errcode === 'number') return Object.values(codes).includes(errcode & 0xff);
+  const name = typeof code === 'string' ? /^SQLITE_([A-Z]+)/.exec(code)?.[1] : undefined;
+  return name !== undefined && Object.hasOwn(codes, name);
 }

@@ -1,6 +1,13 @@
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isBusy, type OpenDatabase, type SqliteDatabase, type SqliteStatement } from './sqlite-driver.js';
+import {
+  isBusy,
+  isDamaged,
+  type OpenDatabase,
+  type SqliteDatabase,
+  type SqliteStatement,
+  type SqlValue,
+} from './sqlite-driver.js';
 
 /** "NCVS": what says that a database is this module's. */
 const APPLICATION = 0x4e435653;
@@ -44,17 +51,28 @@ CREATE TABLE IF NOT EXISTS leases (
 /** One connection to the file of a cache. */
 export class SqliteFile {
   readonly #database: SqliteDatabase;
+  readonly #place: string;
   readonly #statements = new Map<string, SqliteStatement>();
   #isDurable = false;
 
-  /** @throws Error where the file can't be opened, or is somebody else's */
-  constructor(file: string, open: OpenDatabase) {
-    if (file !== ':memory:') makePrivate(file);
+  /**
+   * @param onDamage told each time that the file turns out to be damaged
+   * @throws Error where the file can't be opened, or is somebody else's
+   */
+  constructor(
+    private readonly file: string,
+    open: OpenDatabase,
+    private readonly onDamage: () => void = () => undefined,
+  ) {
+    makePrivate(file);
+    // Before it is opened: should it be replaced in between, it is left and opened again.
+    this.#place = placeOf(file);
     this.#database = open(file);
     try {
       this.#setUp();
     } catch (error) {
       this.#database.close();
+      if (isDamaged(error)) onDamage();
       throw error;
     }
   }
@@ -63,10 +81,15 @@ export class SqliteFile {
   statement(sql: string): SqliteStatement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = this.#database.prepare(sql);
+      statement = new WatchedStatement(this.#database.prepare(sql), this.onDamage);
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+
+  /** Somebody has removed or replaced it: others don't see what is written there. */
+  get isGone(): boolean {
+    return placeOf(this.file) !== this.#place;
   }
 
   /** Another number each time that another connection has written. */
@@ -156,6 +179,40 @@ export class SqliteFile {
       if (!(error instanceof Error) || !error.message.includes('no transaction')) throw error;
     }
   }
+}
+
+/** Tells where it finds the file damaged, whoever asks. */
+class WatchedStatement implements SqliteStatement {
+  constructor(
+    private readonly statement: SqliteStatement,
+    private readonly onDamage: () => void,
+  ) {}
+
+  run(...values: SqlValue[]): { readonly changes: number | bigint } {
+    return this.#watch(() => this.statement.run(...values));
+  }
+
+  get(...values: SqlValue[]): unknown {
+    return this.#watch(() => this.statement.get(...values));
+  }
+
+  all(...values: SqlValue[]): unknown[] {
+    return this.#watch(() => this.statement.all(...values));
+  }
+
+  #watch<T>(task: () => T): T {
+    try {
+      return task();
+    } catch (error) {
+      if (isDamaged(error)) this.onDamage();
+      throw error;
+    }
+  }
+}
+
+function placeOf(file: string): string {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  return stats === undefined ? 'nowhere' : `${stats.dev}:${stats.ino}`;
 }
 
 /** Whether whoever has an account on the machine can read it, or write to it: somebody has made it so. */

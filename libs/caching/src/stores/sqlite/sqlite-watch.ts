@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import type { Clock } from '../../cache/clock.js';
 import type { StampPosition } from '../../cache/stamps.js';
 import type { SqliteFile } from './sqlite-file.js';
@@ -11,7 +10,6 @@ const LOOK_EVERY = 25;
 const CHECK_PLACE_EACH = 20;
 
 export interface SqliteWatchHost {
-  readonly path: string;
   readonly clock: Clock;
   readonly sequence: SqliteSequence;
   /** @throws Error where it can't be opened */
@@ -27,7 +25,6 @@ export interface SqliteWatchHost {
 export class SqliteWatch {
   #told: StampPosition | undefined;
   #version: number | undefined;
-  #place: string | undefined;
   #looks = 0;
   #hears = false;
   #cancel: () => void = () => undefined;
@@ -38,7 +35,7 @@ export class SqliteWatch {
   look(): void {
     try {
       const file = this.host.file();
-      if (this.#looks++ % CHECK_PLACE_EACH === 0 && this.#hasMoved()) this.#leave();
+      if (this.#looks++ % CHECK_PLACE_EACH === 0 && file.isGone) this.#leave();
       else this.#hear(file.version);
     } catch (error) {
       if (this.#hears) this.host.onError(error);
@@ -72,15 +69,8 @@ export class SqliteWatch {
     this.#setHearing(true);
   }
 
-  #hasMoved(): boolean {
-    const place = placeOf(this.host.path);
-    const known = (this.#place ??= place);
-    return place !== known;
-  }
-
   /** With the next look the file that is there now is opened, or made. */
   #leave(): void {
-    this.#place = undefined;
     this.#version = undefined;
     this.#looks = 0;
     this.#setHearing(false);
@@ -92,9 +82,4 @@ export class SqliteWatch {
     this.#hears = hears;
     this.host.onHearing(hears);
   }
-}
-
-function placeOf(path: string): string {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats === undefined ? 'nowhere' : `${stats.dev}:${stats.ino}`;
 }

@@ -42,6 +42,13 @@ const OPEN_TO_ALL =
   'The file of sqlite() can be read or written by everybody on this machine, and may hold responses for one person ' +
   'only: chmod o-rw, or let it be made anew.';
 
+function damaged(file: string): string {
+  return (
+    `The file of sqlite() is damaged, or no database: ${file}. Until it is removed, requests run their handlers. ` +
+    `Remove it together with ${file}-wal and ${file}-shm, also while the application runs: another is begun within a second.`
+  );
+}
+
 interface OpenTier {
   readonly host: SharedTierHost;
   readonly writes: WriteQueue;
@@ -68,6 +75,7 @@ export class SqliteTier implements SharedTier {
   #file: SqliteFile | undefined;
   #failedAt = Number.NEGATIVE_INFINITY;
   #failure: unknown;
+  #isDamaged = false;
 
   constructor({ file, maxBytes, maxEntries, driver }: SqliteStoreOptions) {
     this.#path = resolve(file);
@@ -91,7 +99,6 @@ export class SqliteTier implements SharedTier {
     const records = new SqliteRecords(namespace, this.#bounds);
     const sequence = new SqliteSequence(namespace, () => host.longestLife() + LONGEST_FILL);
     const watch = new SqliteWatch({
-      path: this.#path,
       clock,
       sequence,
       file,
@@ -188,7 +195,7 @@ export class SqliteTier implements SharedTier {
     const now = performance.now();
     if (now - this.#failedAt < OPEN_EVERY) throw this.#failure;
     try {
-      this.#file = new SqliteFile(this.#path, this.#openDatabase);
+      this.#file = new SqliteFile(this.#path, this.#openDatabase, () => this.#sayDamaged(host));
       if (isOpenToAll(this.#path)) host.onCaveat(OPEN_TO_ALL);
     } catch (error) {
       const isFirst = this.#failedAt === Number.NEGATIVE_INFINITY;
@@ -199,7 +206,15 @@ export class SqliteTier implements SharedTier {
     }
     if (this.#failedAt !== Number.NEGATIVE_INFINITY) host.onReachable();
     this.#failedAt = Number.NEGATIVE_INFINITY;
+    this.#isDamaged = false;
     return this.#file;
+  }
+
+  /** Once for each file: whoever is to do something about it will not read the events of all that fail. */
+  #sayDamaged(host: SharedTierHost): void {
+    if (this.#isDamaged) return;
+    this.#isDamaged = true;
+    host.onCaveat(damaged(this.#path));
   }
 
   #closeFile(): void {
