@@ -16,7 +16,8 @@ import {
 } from './http/route-tags.js';
 import { memoizedFunctions } from './memoize/definition.js';
 import type { Memoizer } from './memoize/memoizer.js';
-import type { RoutePolicy, RouteTable } from './http/route-table.js';
+import type { RoutePolicy } from './http/route-policy.js';
+import type { RouteTable } from './http/route-table.js';
 import type { MaybePromise } from './cache/maybe-promise.js';
 
 /**

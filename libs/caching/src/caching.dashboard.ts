@@ -3,7 +3,7 @@ import { CacheEvictionService } from './cache-eviction.service.js';
 import { CacheInspector } from './cache-inspector.service.js';
 import type { CachingModuleExtras } from './caching.options.js';
 import { CachingRuntime } from './caching.runtime.js';
-import type { RoutePolicy } from './http/route-table.js';
+import type { RoutePolicy } from './http/route-policy.js';
 import { readTag } from './http/route-tags.js';
 import { createDashboardController } from './observe/dashboard/dashboard.controller.js';
 import { resolveDashboard, resolveToolbar } from './observe/dashboard/dashboard-options.js';

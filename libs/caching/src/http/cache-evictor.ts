@@ -8,7 +8,7 @@ import { changedTags } from './changed-paths.js';
 import { type EvictPolicy, evictedTags } from './evict-policy.js';
 import { beforeEachPart, type FrameworkResponse, holdEnd, type HttpPlatform } from './platform/platform.js';
 import type { RequestView } from './request-view.js';
-import type { RouteSite } from './route-policy.js';
+import type { RouteSite } from './route-site.js';
 import { isSafe } from './semantics/methods.js';
 
 /** A request to a handler whose success may evict. */

@@ -1,5 +1,5 @@
 import { pathsOf } from './path-params.js';
-import type { RouteSite } from './route-policy.js';
+import type { RouteSite } from './route-site.js';
 import { pathSegments } from './route-tags.js';
 
 /** A segment of a template: its text as tags fold it, or any. */

@@ -1,7 +1,7 @@
 import { REDIRECT_METADATA } from '@nestjs/common/constants.js';
 import type { CachedPaths } from './cached-paths.js';
 import { type RequestView, splitTarget } from './request-view.js';
-import type { RouteSite } from './route-policy.js';
+import type { RouteSite } from './route-site.js';
 import { pathTag } from './route-tags.js';
 
 /** The fields in which a reply names what else was changed (RFC 9111 §4.4). */

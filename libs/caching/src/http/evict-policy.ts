@@ -5,7 +5,7 @@ import { checkNames } from '../check-names.js';
 import type { CacheEvictOptions } from '../decorators.js';
 import { askUser } from './key-builder.js';
 import type { RequestView } from './request-view.js';
-import type { RouteSite } from './route-policy.js';
+import type { RouteSite } from './route-site.js';
 import { callTags, checkTags } from './tag-options.js';
 import { ALL_VIEWS, pathTag, routeTag, userTag } from './route-tags.js';
 

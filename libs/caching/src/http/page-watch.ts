@@ -1,7 +1,7 @@
 import type { FrameworkResponse, HttpPlatform } from './platform/platform.js';
 import type { Exchange } from './delivery.js';
 import type { RequestView } from './request-view.js';
-import type { RoutePolicy } from './route-table.js';
+import type { RoutePolicy } from './route-policy.js';
 
 /** Shows on the application's pages what the cache did for them. */
 export interface PageWatch {

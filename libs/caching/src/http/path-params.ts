@@ -1,5 +1,5 @@
 import { PATH_METADATA } from '@nestjs/common/constants.js';
-import type { RouteSite } from './route-policy.js';
+import type { RouteSite } from './route-site.js';
 
 /**
  * The path parameters that every request of a handler has, as far as its decorators tell: a global prefix may have

@@ -1,6 +1,7 @@
 import { CACHE_VIEW, type CacheViewOptions } from '../decorators.js';
 import type { CachingModuleOptions } from '../caching.options.js';
-import type { RouteSite, ViewPolicy } from './route-policy.js';
+import type { ViewPolicy } from './route-policy.js';
+import type { RouteSite } from './route-site.js';
 import { VIEW_FIELDS } from './view-options.js';
 
 /** One field of a route's policy, and who decided it. */

@@ -5,7 +5,8 @@ import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js'
 import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
 import { match, type MatchFunction, type ParamData } from 'path-to-regexp';
 import { pathsOf } from './path-params.js';
-import type { RoutePolicy, RouteTable } from './route-table.js';
+import type { RoutePolicy } from './route-policy.js';
+import type { RouteTable } from './route-table.js';
 
 /** A handler's full path, with prefixes and version, as its router has it. */
 export interface RoutePath {

@@ -1,4 +1,3 @@
-import type { Type } from '@nestjs/common';
 import { HEADERS_METADATA } from '@nestjs/common/constants.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
 import { CachingConfigError } from '../caching.errors.js';
@@ -6,6 +5,7 @@ import type { CacheScope, CacheStatuses, RequestCallback, ResolvedOptions } from
 import { duration } from '../check-values.js';
 import type { CacheViewOptions } from '../decorators.js';
 import type { RecentBudget } from '../recent-map.js';
+import type { EvictPolicy } from './evict-policy.js';
 import { listOf } from './header-diff.js';
 import { LearnedVary } from './learned-vary.js';
 import type { Downstream } from './hit-fields.js';
@@ -20,6 +20,7 @@ import {
 } from './key-strategy.js';
 import { policyFingerprint } from './policy-fingerprint.js';
 import type { RequestView } from './request-view.js';
+import type { RouteSite } from './route-site.js';
 import { secondaryKey } from './semantics/vary.js';
 import { tagsOf } from './tag-options.js';
 import type { RecordingPolicy } from './view-recording.js';
@@ -56,14 +57,13 @@ export interface ViewPolicy extends RecordingPolicy {
   readonly tags: (request: RequestView) => MaybePromise<string[]>;
 }
 
-/** A handler and where it was found. */
-export interface RouteSite {
-  readonly controller: Type;
-  readonly method: string;
-  /** `BooksController.list`; unique in the application. */
-  readonly name: string;
-  readonly httpMethod: string;
-  readonly rawHandler: boolean;
+/** What the cache does for one handler. */
+export interface RoutePolicy {
+  readonly site: RouteSite;
+  readonly view: ViewPolicy | undefined;
+  readonly evict: EvictPolicy | undefined;
+  /** A request with an unsafe method that succeeds evicts its own path (RFC 9111 §4.4). */
+  readonly evictsItself: boolean;
 }
 
 /** What concerns one route beside its merged options. */

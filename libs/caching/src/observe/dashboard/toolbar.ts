@@ -4,7 +4,7 @@ import type { Exchange } from '../../http/delivery.js';
 import type { PageWatch } from '../../http/page-watch.js';
 import type { FrameworkResponse, HttpPlatform } from '../../http/platform/platform.js';
 import type { FrameworkRequest, RequestView } from '../../http/request-view.js';
-import type { RoutePolicy } from '../../http/route-table.js';
+import type { RoutePolicy } from '../../http/route-policy.js';
 import type { CacheEvent, RequestRef } from '../cache-event.js';
 import { RequestTrace } from '../request-trace.js';
 
