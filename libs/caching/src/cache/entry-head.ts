@@ -1,7 +1,9 @@
 import { MAX_DURATION } from '../duration.js';
-import type { Entry, EntryLife, HeaderField, StoredResponse } from './entry.js';
+import type { Entry, HeaderField, StoredResponse } from './entry.js';
+import { type Life, readLife, writeLife } from './head-life.js';
 import { HeldValue } from './held-value.js';
 import type { StampPosition } from './stamps.js';
+import { areFields, isFieldName, isFieldValue } from './stored-fields.js';
 
 /** What the reader of stored bytes knows beside them. */
 export interface Expected {
@@ -43,15 +45,6 @@ type Head = [
   validator?: string | null,
 ];
 
-type Life = [
-  freshUntil: number,
-  ageAtStore: number,
-  staleWhileRevalidateUntil: number,
-  staleIfErrorUntil: number,
-  /** The sum of `LIFE_FLAGS`. */
-  flags: number,
-];
-
 type Untrusted<T> = { [P in keyof T]: unknown };
 
 /** By version of the format. The last of the first one's is not there where it is not known. */
@@ -62,12 +55,7 @@ const HEAD_FIELDS = {
 
 export type FormatVersion = keyof typeof HEAD_FIELDS;
 
-const LIFE_FIELDS = 5 satisfies Life['length'];
-
 const LIFE_AT = 12;
-
-const LIFE_FLAGS = { alwaysRevalidate: 1, staleForbidden: 2 } as const;
-const ALL_LIFE_FLAGS = LIFE_FLAGS.alwaysRevalidate + LIFE_FLAGS.staleForbidden;
 
 /** By how much the clock of the one who stored may be ahead of ours, in milliseconds. */
 const MAX_SKEW = 10_000;
@@ -77,21 +65,6 @@ const MAX_TAGS = 512;
 
 /** More than a response that is stored may name. */
 const MAX_VARY = 64;
-
-/** RFC 9110 §5.6.2. */
-const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
-
-/** What node writes into a head without an error: any number of characters (RFC 9110 §5.5). */
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-
-/**
- * Fields that no stored response has: of one connection or message (RFC 9110 §7.6.1), of one client, or of a body
- * other than the whole identity body that is stored. An expression, as hashing new texts for a set takes longer.
- */
-const REFUSED_NAME =
-  /^(?:connection|content-(?:encoding|range)|keep-alive|proxy-(?:authenticate|authentication-info|authorization|connection)|set-cookie2?|te|trailer|transfer-encoding|upgrade)$/i;
-
-const CONTENT_LENGTH = /^content-length$/i;
 
 /** Whether a reader would take the entry, as far as that depends on what handlers and applications choose. */
 export function isStorable({ key, tags, response }: Entry, bodyLength: number): boolean {
@@ -126,17 +99,6 @@ export function writeHead(entry: Entry, { epoch, n }: StampPosition): string {
   if (versionOf(entry) === 2) head.push(handlerTime ?? null, vary ?? null, validator ?? null);
   else if (handlerTime !== undefined) head.push(handlerTime);
   return JSON.stringify(head);
-}
-
-function writeLife(life: EntryLife): Life {
-  return [
-    life.freshUntil,
-    life.ageAtStore,
-    life.staleWhileRevalidateUntil,
-    life.staleIfErrorUntil,
-    (life.alwaysRevalidate ? LIFE_FLAGS.alwaysRevalidate : 0) +
-      (life.staleForbidden ? LIFE_FLAGS.staleForbidden : 0),
-  ];
 }
 
 /** The entry that a head and its body make, or why they make none. Never throws. */
@@ -212,24 +174,6 @@ function isVary(value: unknown): value is string[] {
   return Array.isArray(value) && value.length > 0 && value.length <= MAX_VARY && value.every(isFieldName);
 }
 
-/** @param ahead by how much the clock of the one who stored is ahead of ours, in milliseconds */
-function readLife(given: unknown, expiresAt: number, ahead: number): EntryLife | 'fields' {
-  if (!Array.isArray(given) || given.length !== LIFE_FIELDS || !given.every(isWhole)) return 'fields';
-  const [freshUntil, ageAtStore, staleWhileRevalidateUntil, staleIfErrorUntil, flags] = given as Life;
-  const areInOrder = [freshUntil, staleWhileRevalidateUntil, staleIfErrorUntil].every(
-    (until) => until >= freshUntil && until <= expiresAt,
-  );
-  if (!areInOrder || ageAtStore < 0 || flags < 0 || flags > ALL_LIFE_FLAGS) return 'fields';
-  return {
-    freshUntil: freshUntil - ahead,
-    ageAtStore,
-    staleWhileRevalidateUntil: staleWhileRevalidateUntil - ahead,
-    staleIfErrorUntil: staleIfErrorUntil - ahead,
-    alwaysRevalidate: (flags & LIFE_FLAGS.alwaysRevalidate) !== 0,
-    staleForbidden: (flags & LIFE_FLAGS.staleForbidden) !== 0,
-  };
-}
-
 function readResponse(
   head: Untrusted<Head>,
   body: Buffer | undefined,
@@ -273,38 +217,11 @@ function isStatus(value: unknown): value is number {
   return isWhole(value) && value >= 200 && value <= 599 && value !== 206 && value !== 304;
 }
 
-function areTags(value: unknown): value is string[] {
-  return Array.isArray(value) && value.length <= MAX_TAGS && value.every(isText);
-}
-
-function areFields(value: unknown, bodyLength: number): value is HeaderField[] {
-  return Array.isArray(value) && value.every((field) => isField(field, bodyLength));
-}
-
-function isField(field: unknown, bodyLength: number): boolean {
-  if (!Array.isArray(field)) return false;
-  if (field.length !== 2 && (field.length !== 3 || field[2] !== 'add')) return false;
-  const name: unknown = field[0];
-  const value: unknown = field[1];
-  if (!isFieldName(name)) return false;
-  if (REFUSED_NAME.test(name)) return false;
-  if (CONTENT_LENGTH.test(name)) return isLength(value, bodyLength);
-  return Array.isArray(value) ? value.every(isFieldValue) : isFieldValue(value);
-}
-
-function isFieldName(value: unknown): value is string {
-  return typeof value === 'string' && TOKEN.test(value);
-}
-
 /** An empty one is not recorded. */
 function isReason(value: unknown): value is string {
   return isText(value) && isFieldValue(value);
 }
 
-function isFieldValue(value: unknown): value is string {
-  return typeof value === 'string' && FIELD_VALUE.test(value);
-}
-
-function isLength(value: unknown, bodyLength: number): boolean {
-  return typeof value === 'string' && /^\d+$/.test(value) && Number(value) === bodyLength;
+function areTags(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length <= MAX_TAGS && value.every(isText);
 }
