@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import type { StampDelta } from '../../cache/shared-log.js';
 import type { StampPosition } from '../../cache/stamps.js';
-import { CachingConfigError, UnconfirmedEvictionError } from '../../caching.errors.js';
+import { CachingConfigError } from '../../caching.errors.js';
 import { checkNames } from '../../check-names.js';
 import { kindOf } from '../kind-of.js';
 import type { Lease, SharedLookup, SharedTier, SharedTierHost } from '../shared-tier.js';
@@ -12,17 +11,8 @@ import { RedisCaveats } from './redis-caveats.js';
 import { RedisLeases } from './redis-leases.js';
 import { RedisItems } from './redis-items.js';
 import { RedisNames } from './redis-names.js';
-import {
-  asBytes,
-  asList,
-  memberOf,
-  parseMessage,
-  readDelta,
-  readEvicted,
-  textOrNothing,
-} from './redis-replies.js';
-import { RedisScript } from './redis-script.js';
-import { EVICT_SCRIPT, SYNC_SCRIPT } from './redis-scripts.js';
+import { asBytes, asList, parseMessage, textOrNothing } from './redis-replies.js';
+import { RedisSequence } from './redis-sequence.js';
 import { RedisValues } from './redis-values.js';
 import { ReplicaWait } from './replica-wait.js';
 
@@ -35,27 +25,17 @@ export type RedisStoreOptions = RedisConnection & {
   readonly waitForReplicas?: number;
 };
 
-/** Stamps that are kept in Redis, about 100 bytes each. */
-const MAX_STAMPS = 100_000;
-
-/** Stamps that are read at once: an instance that missed more drops what it has. */
-const MAX_MISSED = 10_000;
-
-/** A longer list of tags is not sent to all instances: those that need it ask. Characters. */
-const MAX_MESSAGE = 32_768;
-
 /** A stamp is kept for longer than an entry lives, as an entry's life begins when its handler has ended. */
 const LONGEST_FILL = 10 * 60_000;
 
 interface OpenRedis {
-  readonly host: SharedTierHost;
   readonly link: RedisLink;
   readonly names: RedisNames;
   readonly values: RedisValues;
   readonly items: RedisItems;
   readonly leases: RedisLeases;
+  readonly sequence: RedisSequence;
   readonly replicas: ReplicaWait | undefined;
-  readonly caveats: RedisCaveats;
 }
 
 /**
@@ -67,8 +47,6 @@ export class RedisTier implements SharedTier {
   readonly name = 'redis';
   readonly #connection: RedisConnection;
   readonly #waitForReplicas: number;
-  readonly #sync = new RedisScript(SYNC_SCRIPT);
-  readonly #evict = new RedisScript(EVICT_SCRIPT);
   readonly #positions = new PositionReader();
   #opened: OpenRedis | undefined;
 
@@ -97,6 +75,7 @@ export class RedisTier implements SharedTier {
       ...options,
       onBreaker: (state) => host.onBreaker?.(state),
     });
+    const life = (): string => String(Math.ceil(host.longestLife() + LONGEST_FILL));
     const replicas =
       this.#waitForReplicas === 0
         ? undefined
@@ -106,13 +85,14 @@ export class RedisTier implements SharedTier {
             replicas: this.#waitForReplicas,
             // Two may be waited for: the one that is under way, and the next.
             patience: Math.ceil(timeout / 4),
-            life: () => this.#life,
+            life,
           });
     const values = new RedisValues(link, { one: (key) => names.value(key), all: names.values });
     const items = new RedisItems(link, { one: (key) => names.item(key), all: names.items });
     const leases = new RedisLeases(link, names);
     const caveats = new RedisCaveats(names.channel, (caveat) => host.onCaveat(caveat));
-    this.#opened = { host, link, names, values, items, leases, replicas, caveats };
+    const sequence = new RedisSequence({ link, names, life, replicas, caveats });
+    this.#opened = { link, names, values, items, leases, sequence, replicas };
     link.onReady(() => host.onReachable());
     link.open();
     link.subscribe(
@@ -160,15 +140,7 @@ export class RedisTier implements SharedTier {
   }
 
   async sync(known: StampPosition | undefined): Promise<StampDelta> {
-    const { link, names } = this.#open;
-    const reply = await this.#sync.run(
-      link,
-      [names.stamps, names.position],
-      [randomUUID(), this.#life, known?.epoch ?? '', String(known?.n ?? 0), String(MAX_MISSED)],
-    );
-    const { denied, ...delta } = readDelta(reply);
-    this.#open.caveats.note(denied);
-    return delta;
+    return this.#open.sequence.sync(known);
   }
 
   async set(key: string, frame: Buffer, life: number): Promise<void> {
@@ -178,34 +150,11 @@ export class RedisTier implements SharedTier {
   }
 
   async evict(tags: readonly string[], known?: StampPosition): Promise<StampPosition> {
-    const { link, names } = this.#open;
-    const message = JSON.stringify(tags);
-    const reply = await this.#evict.run(
-      link,
-      [names.stamps, names.position],
-      [
-        randomUUID(),
-        this.#life,
-        known?.epoch ?? '',
-        String(known?.n ?? 0),
-        String(MAX_STAMPS),
-        names.channel,
-        message.length <= MAX_MESSAGE ? message : '',
-        ...tags.map(memberOf),
-      ],
-    );
-    const { denied, ...position } = readEvicted(reply);
-    this.#open.caveats.note(denied);
-    await this.confirm(position);
-    return position;
+    return this.#open.sequence.evict(tags, known);
   }
 
   async confirm(position: StampPosition): Promise<void> {
-    try {
-      await this.#open.replicas?.wait(position);
-    } catch (error) {
-      throw new UnconfirmedEvictionError(position, error);
-    }
+    return this.#open.sequence.confirm(position);
   }
 
   lease(key: string, token: string, life: number): Promise<Lease> {
@@ -229,10 +178,6 @@ export class RedisTier implements SharedTier {
   get #open(): OpenRedis {
     if (this.#opened === undefined) throw new Error('the redis store is not open');
     return this.#opened;
-  }
-
-  get #life(): string {
-    return String(Math.ceil(this.#open.host.longestLife() + LONGEST_FILL));
   }
 }
 
