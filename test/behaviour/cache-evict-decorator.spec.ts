@@ -16,7 +16,7 @@ import {
   Res,
   type Type,
 } from '@nestjs/common';
-import { CacheEvict, CacheView, jsonBody } from 'nestjs-caching';
+import { CacheEvict, CacheView, jsonBody, type RequestView } from 'nestjs-caching';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { throwError } from 'rxjs';
 import { PLATFORMS } from '../support/application.js';
@@ -27,6 +27,10 @@ const TARGETS = ['/books', '/books?page=2', '/books/emma', '/books/the%20trial%2
 interface StatusReply {
   status(code: number): { send(body: unknown): unknown };
 }
+
+type Named = RequestView<{ body: { name: string } }>;
+type Asking = RequestView<{ query: { name?: string } }>;
+type Publishing = RequestView<{ body: { publish: boolean } }>;
 
 describe.each(PLATFORMS)('@CacheEvict on %s', (platform) => {
   let library: EvictionLibrary | undefined;
@@ -65,8 +69,10 @@ describe.each(PLATFORMS)('@CacheEvict on %s', (platform) => {
     @Controller('writes')
     class Writes {
       @Put(':name') @CacheEvict({ tags: ({ params }) => [`book:${params.name}`] }) byParam() {}
-      @Post() @CacheEvict({ tags: async ({ body }) => [`book:${body.name}`] }) byBody() {}
-      @Delete() @CacheEvict({ tags: ({ query }) => (query.name ? [`book:${query.name}`] : []) }) byQuery() {}
+      @Post() @CacheEvict({ tags: async ({ body }: Named) => [`book:${body.name}`] }) byBody() {}
+      @Delete()
+      @CacheEvict({ tags: ({ query }: Asking) => (query.name ? [`book:${query.name}`] : []) })
+      byQuery() {}
     }
     await start(Writes);
     expect(await after('PUT', '/writes/emma')).toEqual(['/books/emma']);
@@ -115,7 +121,7 @@ describe.each(PLATFORMS)('@CacheEvict on %s', (platform) => {
   it('evicts only where `when` returns true', async () => {
     @Controller('writes')
     class Writes {
-      @Post('sync') @CacheEvict({ all: true, when: ({ body }) => body.publish === true }) sync(
+      @Post('sync') @CacheEvict({ all: true, when: ({ body }: Publishing) => body.publish }) sync(
         @Body() _body: object,
       ) {}
       @Post('async') @CacheEvict({ all: true, when: async ({ query }) => query.publish === '1' }) async() {}

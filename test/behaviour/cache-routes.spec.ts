@@ -19,6 +19,7 @@ import {
   jsonBody,
   Memoize,
   query,
+  type RequestView,
   type WarmProgress,
 } from 'nestjs-caching';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -68,7 +69,7 @@ class BooksController {
   }
   @Get('mine')
   @UseGuards(UserGuard)
-  @CacheView({ scope: ({ user }) => user as string })
+  @CacheView({ scope: ({ user }: RequestView<{ user: string }>) => user })
   mine() {
     return { run: ++runs };
   }

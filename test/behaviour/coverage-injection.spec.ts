@@ -16,7 +16,7 @@ import { REQUEST } from '@nestjs/core';
 import { CacheContext, CacheView, type CacheViewOptions } from 'nestjs-caching';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PLATFORMS, type RunningApplication, startApplication } from '../support/application.js';
-import { lineIn, optionsOf } from '../support/printed-line.js';
+import { lineIn, optionsOf, USER_ID } from '../support/printed-line.js';
 import { verdictsOf, warningsAbout } from '../support/verdicts.js';
 
 @Injectable()
@@ -168,13 +168,13 @@ describe.each(PLATFORMS)('guards on %s', (platform) => {
       const warnings = warningsAbout(running, 'GuardedController.read');
       expect(warnings).toHaveLength(1);
       expect(warnings[0]).toContain('@UseGuards()');
-      expect(lineIn(warnings[0])).toBe("scope: ({ user }) => user?.id /* or 'public' */");
+      expect(lineIn(warnings[0])).toBe(USER_ID);
     },
   );
 
   it("are covered by the printed line, and by scope: 'public', on module or route", async () => {
     for (const [view, caching] of [
-      [optionsOf("scope: ({ user }) => user?.id /* or 'public' */"), {}],
+      [optionsOf(USER_ID), {}],
       [{ scope: 'public' }, {}],
       [{}, { scope: 'public' }],
     ] as const) {

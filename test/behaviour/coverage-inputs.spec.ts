@@ -32,7 +32,7 @@ import {
 } from 'nestjs-caching';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PLATFORMS, type RunningApplication, startApplication } from '../support/application.js';
-import { lineIn, optionsOf } from '../support/printed-line.js';
+import { lineIn, optionsOf, SESSION_ID } from '../support/printed-line.js';
 import { warningsAbout } from '../support/verdicts.js';
 
 /** A controller whose one handler takes these parameters. */
@@ -166,7 +166,7 @@ const CASES: Record<string, Case> = {
     view: { vary: ['x-a'] },
     line: "vary: ['x-a', 'x-b', 'x-c']",
   },
-  'the session': { takes: [Session()], named: ['@Session()'], line: 'scope: ({ session }) => session?.id' },
+  'the session': { takes: [Session()], named: ['@Session()'], line: SESSION_ID },
   'the address': { takes: [Ip()], named: ['@Ip()'], line: 'key: [query(), custom(({ ip }) => ip)]' },
   'a part of the host': {
     takes: [HostParam('account')],
@@ -199,7 +199,7 @@ const CASES: Record<string, Case> = {
     takes: [Headers('x-a'), Ip(), Session(), Query('page')],
     named: ["@Headers('x-a')", '@Ip()', '@Session()', "@Query('page')"],
     view: { key: path() },
-    line: "vary: ['x-a'], key: [custom(({ ip }) => ip), query()], scope: ({ session }) => session?.id",
+    line: `vary: ['x-a'], key: [custom(({ ip }) => ip), query()], ${SESSION_ID}`,
   },
 };
 

@@ -20,6 +20,7 @@ import {
   type Explanation,
   jsonBody,
   NoCache,
+  type RequestView,
 } from 'nestjs-caching';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -39,7 +40,7 @@ class ShopController {
   }
 
   @Get('mine')
-  @CacheView({ scope: ({ user }) => (user as { id?: string } | undefined)?.id, ttl: '1m' })
+  @CacheView({ scope: ({ user }: RequestView<{ user?: { id?: string } }>) => user?.id, ttl: '1m' })
   mine() {
     return {};
   }

@@ -9,7 +9,7 @@ import {
   NoCache,
   query,
 } from 'nestjs-caching';
-import type { RequestDescription } from 'nestjs-caching';
+import type { RequestDescription, RequestView } from 'nestjs-caching';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PLATFORMS, type RunningApplication, startApplication } from '../support/application.js';
 import { type Asked, verdictsOf } from '../support/verdicts.js';
@@ -41,7 +41,11 @@ class ForController {
   }
 
   @Get('custom/:id')
-  @CacheView({ key: custom(async ({ params, query: given }) => `${params.id}${given.a}`) })
+  @CacheView({
+    key: custom(
+      async ({ params, query: given }: RequestView<{ query: { a?: string } }>) => `${params.id}${given.a}`,
+    ),
+  })
   custom() {
     return {};
   }

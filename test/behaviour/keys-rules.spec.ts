@@ -1,7 +1,9 @@
 import { Controller, Get } from '@nestjs/common';
-import { CacheEvictionService, CacheView, type CacheViewOptions } from 'nestjs-caching';
+import { CacheEvictionService, CacheView, type CacheViewOptions, type RequestView } from 'nestjs-caching';
 import { describe, expect, it } from 'vitest';
 import { startApplication } from '../support/application.js';
+
+type Account = RequestView<{ user?: { id: string; name: string } }>;
 
 /** The key of a route in an application that was deployed with these rules. */
 async function keyUnder(rules: CacheViewOptions): Promise<string> {
@@ -24,7 +26,11 @@ describe('a deploy that changes the rules of a route', () => {
     ['its tags', { tags: ['books'] }, { tags: ['books', 'authors'] }],
     ['the callback of its tags', { tags: () => ['a'] }, { tags: () => ['b'] }],
     ['that it has tags', {}, { tags: ['books'] }],
-    ['whose responses are', { scope: ({ user }) => user?.id }, { scope: ({ user }) => user?.name }],
+    [
+      'whose responses are',
+      { scope: ({ user }: Account) => user?.id },
+      { scope: ({ user }: Account) => user?.name },
+    ],
     ['what it varies on', {}, { vary: ['accept-language'] }],
     ['its key callback', { key: ({ path }) => path }, { key: ({ url }) => url }],
   ])('%s misses instead of serving by the old ones', async (_what, before, after) => {

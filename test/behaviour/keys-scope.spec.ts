@@ -1,8 +1,10 @@
 import { Controller, Get, type INestApplication } from '@nestjs/common';
-import { CacheView } from 'nestjs-caching';
+import { CacheView, type RequestView } from 'nestjs-caching';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PLATFORMS, type RunningApplication, startApplication } from '../support/application.js';
 import { type Asked, verdictsOf, warningsAbout } from '../support/verdicts.js';
+
+type Account = RequestView<{ user?: { id: string } }>;
 
 /** Puts the user that a header names on the request, as an application's authentication does. */
 function logIn(app: INestApplication): void {
@@ -27,11 +29,11 @@ describe.each(PLATFORMS)('the scope of a view on %s', (platform) => {
         return { run: ++runs };
       }
 
-      @Get('me') @CacheView({ scope: ({ user }) => user?.id }) me() {
+      @Get('me') @CacheView({ scope: ({ user }: Account) => user?.id }) me() {
         return { run: ++runs };
       }
 
-      @Get('later') @CacheView({ scope: async ({ user }) => user?.id }) later() {
+      @Get('later') @CacheView({ scope: async ({ user }: Account) => user?.id }) later() {
         return { run: ++runs };
       }
     }

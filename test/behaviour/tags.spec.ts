@@ -1,11 +1,11 @@
 import { Controller, Get, HttpCode, Post } from '@nestjs/common';
-import { CacheEvict, CacheEvictionService, CacheView } from 'nestjs-caching';
+import { CacheEvict, CacheEvictionService, CacheView, type RequestView } from 'nestjs-caching';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PLATFORMS, type RunningApplication, startApplication } from '../support/application.js';
 
 describe.each(PLATFORMS)('tags that requests make on %s', (platform) => {
   let running: RunningApplication;
-  const namesOf = ({ query }: { query: Readonly<Record<string, string>> }) =>
+  const namesOf = ({ query }: RequestView<{ query: { name: string; count?: string } }>) =>
     Array.from({ length: Number(query.count ?? 1) }, (_, at) => `book:${query.name}:${at}`);
 
   beforeEach(async () => {

@@ -16,7 +16,7 @@ import { policyFingerprint } from '../../libs/caching/src/http/policy-fingerprin
 import { type RunningApplication, startApplication } from '../support/application.js';
 
 /** Their texts are the compiler's: what they add to a key is worked out, not written down. */
-const userId = ({ user }: RequestView) => user?.id as string;
+const userId = ({ user }: RequestView<{ user?: { id: string } }>) => user?.id;
 const text = () => 'text';
 const RULES = {
   me: policyFingerprint({ scope: userId }),

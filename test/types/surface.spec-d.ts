@@ -69,7 +69,10 @@ describe('CachingModule', () => {
       debugHeaders: false,
     });
     CachingModule.forRoot({ credentialCookies: '*', principal: ({ user }) => user, scope: 'public' });
-    CachingModule.forRoot({ credentialCookies: ['sid'], scope: ({ user }) => user?.id });
+    CachingModule.forRoot({
+      credentialCookies: ['sid'],
+      scope: ({ headers: given }) => given['x-account'] as string,
+    });
     CachingModule.forRoot({ statuses: { 200: '5m', 404: '5s' }, filter: ({ status }) => status === 200 });
   });
 
@@ -129,7 +132,6 @@ describe('decorators', () => {
       },
       unless: ({ query: given }) => given.nocache === '1',
       refresh: async ({ headers: given }) => given['x-refresh'] === '1',
-      scope: ({ user }) => user?.id,
       filter: ({ status, headers: sent, body }) => status === 200 && sent !== null && body.length > 0,
     });
     // @ts-expect-error: a yes or a no
@@ -140,7 +142,7 @@ describe('decorators', () => {
 
   it('@CacheEvict takes tags or options', () => {
     expectTypeOf(CacheEvict('books', 'authors')).toEqualTypeOf<ClassDecorator & MethodDecorator>();
-    CacheEvict({ tags: ({ body }) => [`book:${body.name}`], paths: ['/books/:name'], all: false });
+    CacheEvict({ tags: ({ params }) => [`book:${params.name}`], paths: ['/books/:name'], all: false });
     CacheEvict({
       routes: [[BooksController, 'list']],
       when: ({ query: given }) => given.quiet === undefined,

@@ -9,10 +9,7 @@ import type { CompressionPolicy } from './http/compression-policy.js';
 import type { ResponseFilter } from './http/response-filter.js';
 import type { FreshnessMode } from './http/semantics/freshness.js';
 import type { KeyStrategy } from './http/key-strategy.js';
-import type { RequestView } from './http/request-view.js';
-
-/** A callback about a request: at once or with a promise. */
-export type RequestCallback<T> = (request: RequestView) => T | Promise<T>;
+import type { RequestCallback } from './http/request-view.js';
 
 /** Whose response it is: everybody's, or the principal's whose id the callback returns. */
 export type CacheScope = 'public' | RequestCallback<string | number | bigint | null | undefined>;

@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { applyDecorators, SetMetadata, type Type } from '@nestjs/common';
-import type { CachePolicyOptions, RequestCallback } from './caching.options.js';
+import type { CachePolicyOptions } from './caching.options.js';
 import type { Duration } from './duration.js';
+import type { RequestCallback } from './http/request-view.js';
 
 export const CACHE_VIEW = 'nestjs-caching:view';
 export const NO_CACHE = 'nestjs-caching:no-cache';
@@ -87,7 +88,8 @@ export interface CacheEvictOptions {
  * and have none of their own.
  *
  * @example
- * @Post() @CacheEvict({ tags: ({ body }) => ['books', `book:${body.name}`] }) add() {}
+ * @Put(':id') @CacheEvict({ tags: ({ params }) => ['books', `book:${params.id}`] }) change() {}
+ * @Post() @CacheEvict({ tags: ({ body }: RequestView<{ body: Book }>) => [`author:${body.author}`] }) add() {}
  * @Delete(':id') @CacheEvict({ paths: ['/books/:id', '/books'] }) remove() {}
  * @Post('import') @CacheEvict('books', 'authors') import() {}
  */

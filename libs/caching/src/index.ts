@@ -26,7 +26,6 @@ export type {
   CachingModuleOptions,
   CachingOptionsFactory,
   DashboardOptions,
-  RequestCallback,
 } from './caching.options.js';
 export {
   CacheEvict,
@@ -60,7 +59,7 @@ export {
   query,
   type QueryKeyOptions,
 } from './http/key-strategy.js';
-export type { FrameworkRequest, RequestView } from './http/request-view.js';
+export type { FrameworkRequest, RequestCallback, RequestTypes, RequestView } from './http/request-view.js';
 export type { HeaderBag } from './http/header-diff.js';
 export type { FreshnessMode } from './http/semantics/freshness.js';
 export type { Clock } from './cache/clock.js';

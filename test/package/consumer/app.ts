@@ -7,6 +7,7 @@ import {
   CachingModule,
   type CachingModuleOptions,
   type Duration,
+  type RequestView,
 } from 'nestjs-caching';
 
 const ttl: Duration = '1m';
@@ -29,7 +30,7 @@ class BooksController {
   }
 
   @Post()
-  @CacheEvict('books')
+  @CacheEvict({ tags: ({ user }: RequestView<{ user?: { id: string } }>) => ['books', `by:${user?.id}`] })
   async add(): Promise<{ added: number }> {
     this.names.push('Persuasion');
     await this.values.set('added', this.names.length);

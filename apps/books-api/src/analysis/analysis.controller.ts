@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
-import { CacheContext, CacheView, jsonBody } from 'nestjs-caching';
+import { CacheContext, CacheView, jsonBody, type RequestView } from 'nestjs-caching';
 import { SETTINGS, type Settings } from '../settings.js';
 import { HandlerRuns } from '../stats/handler-runs.js';
 import { AnalysisDto } from './analysis.dto.js';
@@ -23,7 +23,7 @@ export class AnalysisController {
     staleIfError: '7d',
     scope: 'public',
     key: jsonBody({ ignore: ['bypass'] }),
-    unless: ({ body }) => body?.bypass === true,
+    unless: ({ body }: RequestView<{ body?: Partial<AnalysisDto> }>) => body?.bypass === true,
   })
   analyse(@Body() { text }: AnalysisDto, @CacheContext() cache: CacheContext): Promise<TextStatistics> {
     this.runs.count('POST /analysis');

@@ -13,7 +13,15 @@ import {
   Put,
   Query,
 } from '@nestjs/common';
-import { CacheContext, CacheEvict, CacheEvictionService, CacheView, jsonBody, query } from 'nestjs-caching';
+import {
+  CacheContext,
+  CacheEvict,
+  CacheEvictionService,
+  CacheView,
+  jsonBody,
+  query,
+  type RequestView,
+} from 'nestjs-caching';
 import { SETTINGS, type Settings } from '../settings.js';
 import { HandlerRuns } from '../stats/handler-runs.js';
 import { BookNamePipe } from './book-name.js';
@@ -67,7 +75,9 @@ export class BooksController {
 
   /** Adds a book and answers with the first page of the list. */
   @Post()
-  @CacheEvict({ tags: ({ body }) => ['books', 'languages', `book:${body.name}`] })
+  @CacheEvict({
+    tags: ({ body }: RequestView<{ body: NewBookDto }>) => ['books', 'languages', `book:${body.name}`],
+  })
   async add(@Body() book: NewBookDto): Promise<BookPage> {
     this.runs.count('POST /books');
     if (!(await this.books.add(book))) throw new ConflictException(`There is a book "${book.name}" already`);

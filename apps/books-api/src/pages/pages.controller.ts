@@ -1,9 +1,9 @@
 import { Controller, Get, Header, NotFoundException, Param, UseFilters } from '@nestjs/common';
-import { CacheView } from 'nestjs-caching';
+import { CacheView, type RequestView } from 'nestjs-caching';
 import { BookNamePipe } from '../books/book-name.js';
 import { BooksService } from '../books/books.service.js';
 import { ReadersService } from '../readers/readers.service.js';
-import { Reader } from '../readers/session.js';
+import { Reader, type SessionHolder } from '../readers/session.js';
 import { HandlerRuns } from '../stats/handler-runs.js';
 import { HtmlErrorFilter } from './html-error.filter.js';
 import { PageRenderer } from './page-renderer.js';
@@ -29,7 +29,7 @@ export class PagesController {
   @Header('content-type', HTML)
   @CacheView({
     ttl: '20m',
-    unless: ({ session }) => session?.reader !== undefined,
+    unless: ({ session }: RequestView<SessionHolder>) => session?.reader !== undefined,
     tags: ['books', 'languages', 'readers'],
     inputs: 'reviewed',
   })

@@ -1,10 +1,13 @@
 import { Body, Controller, Get, Post, Redirect, Req, UseGuards } from '@nestjs/common';
-import { CacheEvict, CacheEvictionService, CacheView } from 'nestjs-caching';
+import { CacheEvict, CacheEvictionService, CacheView, type RequestView } from 'nestjs-caching';
 import { HandlerRuns } from '../stats/handler-runs.js';
 import { LoggedInGuard, type ReaderPrincipal } from './logged-in.guard.js';
 import { LoginDto } from './login.dto.js';
 import { type Profile, ReadersService } from './readers.service.js';
 import { endSession, Reader, readerOf, type SessionRequest, startSession } from './session.js';
+
+/** What `LoggedInGuard` lets through. */
+type ReaderRequest = RequestView<{ user: ReaderPrincipal }>;
 
 /** Tags: `readers` is on what counts them, `reader:<name>` on what shows one. */
 @Controller()
@@ -20,8 +23,8 @@ export class ReadersController {
   @UseGuards(LoggedInGuard)
   @CacheView({
     ttl: '5m',
-    scope: ({ user }) => (user as ReaderPrincipal).name,
-    tags: ({ user }) => [`reader:${(user as ReaderPrincipal).name}`],
+    scope: ({ user }: ReaderRequest) => user.name,
+    tags: ({ user }: ReaderRequest) => [`reader:${user.name}`],
     inputs: 'reviewed',
   })
   me(@Reader() name: string): Promise<Profile> {
@@ -32,7 +35,7 @@ export class ReadersController {
   /** From the form on the home page, or as JSON. */
   @Post('login')
   @Redirect('/', 303)
-  @CacheEvict({ tags: ({ body }) => ['readers', `reader:${body.name}`] })
+  @CacheEvict({ tags: ({ body }: RequestView<{ body: LoginDto }>) => ['readers', `reader:${body.name}`] })
   async login(@Body() { name }: LoginDto, @Req() request: SessionRequest): Promise<void> {
     this.runs.count('POST /login');
     await this.readers.logIn(name);

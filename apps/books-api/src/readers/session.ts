@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 
-interface SessionHolder {
+export interface SessionHolder {
   session?: { reader?: string } | null;
 }
 

@@ -54,6 +54,10 @@ const SIGNED_COOKIES = 15;
 /** A request without a body has no bytes, and a key has to say something. */
 const RAW_BODY = "custom(({ raw }) => raw.rawBody?.toString('latin1') || false)";
 
+/** Typed, as authors paste them: what an application puts on its requests, this library can't know. */
+const USER_ID = "({ user }: RequestView<{ user?: { id: string } }>) => user?.id /* or 'public' */";
+const SESSION_ID = '({ session }: RequestView<{ session?: { id: string } }>) => session?.id';
+
 const REVIEWED: Remedy = { reviewed: true };
 
 /**
@@ -71,7 +75,7 @@ export function findUncovered(
   const metatype = controller.metatype as Type;
   const found: UncoveredInput[] = [];
   if (claims.scope === undefined && isGuarded(metatype, method)) {
-    found.push({ input: '@UseGuards()', remedy: { scope: "({ user }) => user?.id /* or 'public' */" } });
+    found.push({ input: '@UseGuards()', remedy: { scope: USER_ID } });
   }
   if (!claims.reviewed) {
     for (const input of declaredInputs(metatype, method)) {
@@ -170,7 +174,7 @@ function check(
       return uncovered('Headers', { vary: name.toLowerCase() });
     case RouteParamtypes.SESSION:
       if (isCustom || typeof scope === 'function') return undefined;
-      return uncovered('Session', { scope: '({ session }) => session?.id' });
+      return uncovered('Session', { scope: SESSION_ID });
     case RouteParamtypes.IP:
       return isCustom ? undefined : uncovered('Ip', { key: 'custom(({ ip }) => ip)' });
     case RouteParamtypes.HOST:

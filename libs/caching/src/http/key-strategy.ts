@@ -3,7 +3,7 @@ import type { BypassReason } from '../cache/reasons.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
 import { checkPick, FIELD_NAMES_RULE, isFieldName, written } from './key-options.js';
 import { decodeName, isReadTwoWays, queryPairs } from './query-text.js';
-import { type RequestView, splitTarget } from './request-view.js';
+import { type RequestCallback, type RequestView, splitTarget } from './request-view.js';
 
 /** A request that can't be keyed: it bypasses the cache. */
 export interface KeyBypass {
@@ -35,7 +35,7 @@ export interface NamedKeyStrategy {
  * What a response varies on beside its method, route, path and principal, which are always part of the key.
  * A plain function returns a non-empty string, a number, a bigint or a boolean, or a promise of one.
  */
-export type KeyStrategy = NamedKeyStrategy | ((request: RequestView) => unknown);
+export type KeyStrategy = NamedKeyStrategy | RequestCallback<unknown>;
 
 /**
  * The path alone: requests that differ in their query only share a response.
@@ -161,7 +161,7 @@ export function host(options: { readonly allow: readonly string[] }): NamedKeySt
  * @example
  * @CacheView({ key: custom(({ params }) => params.slug.split('-').at(-1)) })
  */
-export function custom(part: (request: RequestView) => unknown): NamedKeyStrategy {
+export function custom(part: RequestCallback<unknown>): NamedKeyStrategy {
   if (typeof part !== 'function') throw new CachingConfigError('part', part, 'a function', 'custom()');
   return {
     name: 'custom(…)',

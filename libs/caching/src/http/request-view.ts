@@ -23,14 +23,30 @@ export interface FrameworkRequest {
   readonly hostname?: string | undefined;
 }
 
+/** What of a request only its application knows the types of; what is left out stays `unknown`. */
+export interface RequestTypes {
+  /** Beside what is named here, a query may hold anything. */
+  readonly query?: unknown;
+  /** As the client sent it, before pipes. */
+  readonly body?: unknown;
+  /** What a guard or middleware puts on the request. */
+  readonly user?: unknown;
+  /** What session middleware puts on the request. */
+  readonly session?: unknown;
+}
+
 /**
  * A request as callbacks of this library see it, the same on Express and Fastify. Only what middleware and
  * guards have set is there: pipes and interceptors don't run on hits, so nothing may depend on them.
  *
+ * What a callback reads of `user`, `session`, `body` and `query` it says where it takes the request. As with every type,
+ * nothing is checked when a request comes: a body is the client's, before validation, and a guard may leave no user.
+ *
  * @example
  * unless: ({ query }) => query.nocache === '1'
+ * scope: ({ user }: RequestView<{ user: Account }>) => user.id
  */
-export class RequestView {
+export class RequestView<T extends RequestTypes = RequestTypes> {
   readonly #node: FrameworkRequest;
 
   constructor(
@@ -71,27 +87,24 @@ export class RequestView {
   }
 
   /** The query as the framework parsed it. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- as in Express and Fastify: its shape is the parser's
-  get query(): Readonly<Record<string, any>> {
-    return (this.raw.query ?? {}) as Record<string, unknown>;
+  get query(): Readonly<Record<string, unknown>> & T['query'] {
+    return (this.raw.query ?? {}) as Record<string, unknown> & T['query'];
   }
 
   /** The body as the framework parsed it, before pipes. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- as in Express and Fastify: its shape is the client's
-  get body(): any {
+  get body(): T['body'] {
     return this.raw.body;
   }
 
   /** What the application's authentication put on the request: `req.user`. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- the application's own type
-  get user(): any {
+  get user(): T['user'] {
     const { raw } = this;
     // On Express both are one, and to find that there is none is dear.
     return raw === this.#node ? raw.user : (raw.user ?? this.#node.user);
   }
 
-  // oxlint-disable-next-line typescript/no-explicit-any -- the application's own type
-  get session(): any {
+  /** What session middleware put on the request: `req.session`. */
+  get session(): T['session'] {
     return this.raw.session ?? this.#node.session;
   }
 
@@ -103,6 +116,12 @@ export class RequestView {
     return this.raw.ip;
   }
 }
+
+/**
+ * A callback about a request: at once or with a promise. Its parameter may say more of the request than is known here
+ * (`RequestView<{ user: Account }>`), which only parameters of methods may: those of functions are contravariant.
+ */
+export type RequestCallback<T> = { bivariant(request: RequestView): T | Promise<T> }['bivariant'];
 
 export interface RequestTarget {
   readonly path: string;

@@ -1,7 +1,7 @@
 import { HEADERS_METADATA } from '@nestjs/common/constants.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
 import { CachingConfigError } from '../caching.errors.js';
-import type { CacheScope, CacheStatuses, RequestCallback, ResolvedOptions } from '../caching.options.js';
+import type { CacheScope, CacheStatuses, ResolvedOptions } from '../caching.options.js';
 import { duration } from '../check-values.js';
 import type { CacheViewOptions } from '../decorators.js';
 import type { RecentBudget } from '../recent-map.js';
@@ -19,7 +19,7 @@ import {
   query,
 } from './key-strategy.js';
 import { policyFingerprint } from './policy-fingerprint.js';
-import type { RequestView } from './request-view.js';
+import type { RequestCallback, RequestView } from './request-view.js';
 import type { RouteSite } from './route-site.js';
 import { secondaryKey } from './semantics/vary.js';
 import { tagsOf } from './tag-options.js';

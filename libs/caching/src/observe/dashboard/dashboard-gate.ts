@@ -2,8 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Logger } from '@nestjs/common';
 import { CacheCallbackError, describe } from '../../caching.errors.js';
-import type { RequestCallback } from '../../caching.options.js';
-import type { RequestView } from '../../http/request-view.js';
+import type { RequestCallback, RequestView } from '../../http/request-view.js';
 
 /** Why a request is refused. */
 export type Refusal = 'cross-site' | 'not-local' | 'unauthorized' | 'token';

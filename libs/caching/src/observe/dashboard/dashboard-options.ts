@@ -1,5 +1,6 @@
 import { CachingConfigError } from '../../caching.errors.js';
-import type { DashboardOptions, RequestCallback } from '../../caching.options.js';
+import type { DashboardOptions } from '../../caching.options.js';
+import type { RequestCallback } from '../../http/request-view.js';
 import { checkNames } from '../../check-names.js';
 
 export interface ResolvedDashboard {
