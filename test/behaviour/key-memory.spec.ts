@@ -74,7 +74,7 @@ describe('what is remembered of URLs', () => {
     });
     const running = await startApplication('fastify', { controllers });
     try {
-      const routes = running.app.get(CachingRuntime).routes;
+      const routes = running.app.get(CachingRuntime).http.routes;
       const ask = async (from: number, to: number): Promise<void> => {
         for (const controller of controllers) {
           const key = routes.named(controller, 'list')?.view?.key as KeyBuilder;

@@ -112,7 +112,7 @@ describe.each(PLATFORMS)('a request that the cache sends itself on %s', (platfor
   ): Promise<DispatchOutcome> =>
     running.app
       .get(CachingRuntime, { strict: false })
-      .background.run({ method: 'GET', headers: {}, ...request }, { purpose: 'warm', ...options });
+      .http.background.run({ method: 'GET', headers: {}, ...request }, { purpose: 'warm', ...options });
 
   it('runs the handler through the whole application and stores what it sends', async () => {
     const outcome = await run({ target: '/views/plain?b=2&a=1' });

@@ -34,7 +34,7 @@ function dashboardProvider(controller: Type, hasToolbar: boolean): Provider {
     inject: [CachingRuntime, CacheInspector],
     useFactory: (runtime: CachingRuntime, inspector: CacheInspector) => {
       const toolbar = hasToolbar ? toolbarOf(runtime, controller) : undefined;
-      runtime.pages = toolbar;
+      runtime.http.pages = toolbar;
       const dashboard = new Dashboard({
         toolbar,
         events: runtime.events,
@@ -42,13 +42,13 @@ function dashboardProvider(controller: Type, hasToolbar: boolean): Provider {
         inspector,
         evictions: new CacheEvictionService({
           evict: (tags) => runtime.evict(tags, { via: 'dashboard' }),
-          routes: () => runtime.routes,
+          routes: () => runtime.http.routes,
           memoizer: runtime.memoizer,
         }),
         namespace: runtime.options.namespace,
         store: runtime.store.name,
         memory: () => runtime.memoryUse,
-        routes: () => runtime.paths,
+        routes: () => runtime.http.paths,
       });
       runtime.closeWith(() => dashboard.close());
       return dashboard;
@@ -61,7 +61,7 @@ function toolbarOf(runtime: CachingRuntime, controller: Type): Toolbar {
   return new Toolbar({
     isOwn,
     script: () => {
-      const page = runtime.paths.find(({ route }) => isOwn(route) && route.site.method === 'page');
+      const page = runtime.http.paths.find(({ route }) => isOwn(route) && route.site.method === 'page');
       return page && `${page.path}/assets/toolbar.js`;
     },
     peek: (key) => runtime.store.peek?.(key),

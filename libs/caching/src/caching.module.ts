@@ -70,7 +70,7 @@ function cacheManagerProvider(): Provider {
   return {
     provide: CACHE_MANAGER,
     inject: [CachingRuntime],
-    useFactory: (runtime: CachingRuntime) => runtime.values,
+    useFactory: (runtime: CachingRuntime) => runtime.values.manager,
   };
 }
 
@@ -176,13 +176,13 @@ export class CachingModule
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {
     super();
-    this.#isFirst = !application.getGlobalInterceptors().includes(runtime.interceptor);
+    this.#isFirst = !application.getGlobalInterceptors().includes(runtime.http.interceptor);
     if (!this.#isFirst) return;
     // In the constructor, as this comes before every APP_INTERCEPTOR and `app.useGlobalInterceptors`: outermost.
-    application.useGlobalInterceptors(runtime.interceptor);
+    application.useGlobalInterceptors(runtime.http.interceptor);
     // Emits at once where the adapter is there, or when a test creates its application from the compiled module.
     host.init$.subscribe(() => {
-      if (host.httpAdapter) runtime.useAdapter(host.httpAdapter);
+      if (host.httpAdapter) runtime.http.useAdapter(host.httpAdapter);
     });
   }
 

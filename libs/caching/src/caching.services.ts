@@ -15,7 +15,7 @@ export const SERVICES: Provider[] = [
     useFactory: (runtime: CachingRuntime) =>
       new CacheEvictionService({
         evict: (tags, soft) => runtime.evict(tags, { via: 'service' }, soft),
-        routes: () => runtime.routes,
+        routes: () => runtime.http.routes,
         memoizer: runtime.memoizer,
       }),
   },
@@ -24,8 +24,8 @@ export const SERVICES: Provider[] = [
     inject: [CachingRuntime],
     useFactory: (runtime: CachingRuntime) =>
       new CacheRoutes({
-        routes: () => runtime.routes,
-        background: runtime.options.enabled ? runtime.background : undefined,
+        routes: () => runtime.http.routes,
+        background: runtime.options.enabled ? runtime.http.background : undefined,
       }),
   },
   {
@@ -33,10 +33,10 @@ export const SERVICES: Provider[] = [
     inject: [CachingRuntime],
     useFactory: (runtime: CachingRuntime) =>
       new CacheInspector({
-        explainer: () => runtime.explainer,
+        explainer: () => runtime.http.explainer,
         each: runtime.store.each?.bind(runtime.store),
         peek: runtime.store.peek?.bind(runtime.store),
-        routes: () => runtime.routes,
+        routes: () => runtime.http.routes,
         evictions: (limit) => runtime.history.evictions(limit),
         now: () => runtime.clock.now(),
       }),
@@ -44,7 +44,7 @@ export const SERVICES: Provider[] = [
   {
     provide: CacheValues,
     inject: [CachingRuntime],
-    useFactory: (runtime: CachingRuntime) => runtime.cacheValues,
+    useFactory: (runtime: CachingRuntime) => runtime.values.items,
   },
   {
     provide: CacheHealth,
