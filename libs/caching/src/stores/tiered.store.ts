@@ -4,6 +4,7 @@ import { type Entry, isEntry, isFresh } from '../cache/entry.js';
 import type { StampPosition } from '../cache/stamps.js';
 import type { KeyDigest } from './digest.js';
 import type { MemoryStore } from './memory.store.js';
+import { lateValues } from './late-values.js';
 import { prefixedItems } from './prefixed-items.js';
 import { RecentFills } from './recent-fills.js';
 import { SharedReads } from './shared-reads.js';
@@ -63,7 +64,7 @@ export class TieredStore implements CacheStore {
   readonly #tier: SharedTier;
   readonly #clock: Clock;
   readonly #shared: SharedSequence;
-  readonly #unkept = new RecentFills();
+  readonly #unkept: RecentFills;
   readonly #reads: SharedReads;
   #position: StampPosition;
   /** There was an `open` or a `close`. */
@@ -81,6 +82,7 @@ export class TieredStore implements CacheStore {
     this.#tier = tier;
     this.#clock = clock;
     this.#position = local.position;
+    this.#unkept = new RecentFills(local, clock);
     this.#shared = new SharedSequence({
       tier,
       clock,
@@ -152,17 +154,10 @@ export class TieredStore implements CacheStore {
 
   /** Plain values, which are in the shared tier only: they are overwritten, and nobody would hear of that. */
   get values(): ValueStorage {
-    const values = (): ValueStorage => {
+    return lateValues(() => {
       this.open();
       return this.#tier.values;
-    };
-    return {
-      get: (key) => values().get(key),
-      set: (key, value, life) => values().set(key, value, life),
-      delete: (key) => values().delete(key),
-      has: (key) => values().has(key),
-      clear: () => values().clear(),
-    };
+    });
   }
 
   /** What `CacheValues` keeps. Whoever asks for it needs it: it is opened. */
@@ -193,7 +188,7 @@ export class TieredStore implements CacheStore {
     const { shared } = entry.start;
     const life = entry.expiresAt - this.#clock.now();
     if (life <= 0 || shared === undefined || !this.#shared.isCurrent(shared, entry.tags)) return kept;
-    if (!kept && !this.#isNewest(entry)) return false;
+    if (!kept && !this.#unkept.isNewest(entry)) return false;
     const frame = encodeEntry(entry, shared);
     if (frame === undefined) return kept;
     this.#expectLife(entry);
@@ -263,17 +258,6 @@ export class TieredStore implements CacheStore {
   #read(key: string): Promise<Entry | StampPosition> {
     this.open();
     return this.#reads.read(key);
-  }
-
-  /** Whether no later fill is stored, of one that memory did not keep. */
-  #isNewest(entry: Entry): boolean {
-    const present = this.#local.lookup(entry.key);
-    if (isEntry(present) && present.order > entry.order) return false;
-    const now = this.#clock.now();
-    return this.#unkept.isNewest(
-      entry,
-      ({ start, tags, expiresAt }) => expiresAt > now && this.#local.isCurrent(start, tags),
-    );
   }
 
   #expectLife({ expiresAt, storedAt }: Entry): void {
