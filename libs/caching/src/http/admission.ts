@@ -2,10 +2,10 @@ import { isBypassing } from '../cache/bypass.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
 import { chain } from '../cache/maybe-promise.js';
 import { CacheCallbackError, describe } from '../caching.errors.js';
-import { askUser, callUser } from './key-builder.js';
 import type { KeyBypass } from './key-strategy.js';
 import type { RequestCallback, RequestView } from './request-view.js';
 import type { ViewPolicy } from './route-policy.js';
+import { askUser, callUser } from './user-callback.js';
 
 /** A request that may use the cache, and for whom: `undefined` is everybody, or the anonymous principal. */
 export interface Admitted {

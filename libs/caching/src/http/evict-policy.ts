@@ -3,11 +3,11 @@ import { chain, type MaybePromise } from '../cache/maybe-promise.js';
 import { CachingConfigError } from '../caching.errors.js';
 import { checkNames } from '../check-names.js';
 import type { CacheEvictOptions } from '../decorators.js';
-import { askUser } from './key-builder.js';
 import type { RequestView } from './request-view.js';
 import type { RouteSite } from './route-site.js';
 import { callTags, checkTags } from './tag-options.js';
 import { ALL_VIEWS, pathTag, routeTag, userTag } from './route-tags.js';
+import { askUser } from './user-callback.js';
 
 /** What a handler's success evicts. */
 export interface EvictPolicy {

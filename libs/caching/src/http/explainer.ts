@@ -10,7 +10,6 @@ import { admit } from './admission.js';
 import { BYPASS_ADVICE, SKIP_ADVICE } from './advice.js';
 import type { ExplainedEntry, ExplainedTag, ExplainRequest, Explanation } from './explanation.js';
 import { freshFor, generatedAt } from './hit-fields.js';
-import { askUser } from './key-builder.js';
 import type { KeyBypass } from './key-strategy.js';
 import { policyFields } from './policy-origin.js';
 import { describedRequest } from './request-description.js';
@@ -19,6 +18,7 @@ import type { MatchedRoute, RouteMatcher } from './route-matcher.js';
 import type { ViewPolicy } from './route-policy.js';
 import { readTag } from './route-tags.js';
 import { answersOnError, answersWhileRevalidating } from './stale/stale-life.js';
+import { askUser } from './user-callback.js';
 
 /** What explanations are made from. */
 export interface ExplainerParts {

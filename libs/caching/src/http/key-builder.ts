@@ -13,6 +13,9 @@ import {
 } from './key-strategy.js';
 import { RecentBudget, RecentMap } from '../recent-map.js';
 import { type RequestView, splitTarget } from './request-view.js';
+import { callUser } from './user-callback.js';
+
+export { askUser, callUser } from './user-callback.js';
 
 /** Keys longer than this are hashed. */
 const MAX_KEY_LENGTH = 512;
@@ -227,40 +230,4 @@ function joinParts(parts: readonly (string | KeyBypass)[]): string | KeyBypass {
     text += part;
   }
   return text;
-}
-
-/** Calls a user's callback; whatever it throws or rejects with becomes an error that names it and its route. */
-export function callUser<T>(callback: string, route: string, call: () => MaybePromise<T>): MaybePromise<T> {
-  const fail = (cause: unknown): never => {
-    throw new CacheCallbackError(
-      callback,
-      route,
-      `failed: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        cause,
-      },
-    );
-  };
-  try {
-    const result = call();
-    return isPromiseLike(result) ? result.then((value) => value, fail) : result;
-  } catch (error) {
-    return fail(error);
-  }
-}
-
-/** As `callUser`, for a callback that decides: anything but a boolean is as likely a mistake as a decision. */
-export function askUser(
-  callback: string,
-  route: string,
-  call: () => MaybePromise<boolean>,
-): MaybePromise<boolean> {
-  return chain(callUser(callback, route, call), (answer: unknown) => {
-    if (typeof answer === 'boolean') return answer;
-    throw new CacheCallbackError(
-      callback,
-      route,
-      `returned ${describe(answer)}; allowed: true or false, at once or with a promise`,
-    );
-  });
 }

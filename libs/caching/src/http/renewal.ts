@@ -5,9 +5,9 @@ import type { Fill } from '../cache/fill.js';
 import { isPromiseLike } from '../cache/maybe-promise.js';
 import { CacheCallbackError, describe } from '../caching.errors.js';
 import { type Exchange, SENT } from './delivery.js';
-import { callUser } from './key-builder.js';
 import type { ViewPolicy } from './route-policy.js';
 import { lifeOf } from './semantics/freshness.js';
+import { callUser } from './user-callback.js';
 
 /** Longer ones are stored as their digests. */
 const MAX_TEXT = 128;
