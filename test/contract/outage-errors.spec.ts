@@ -1,7 +1,7 @@
 import { type CacheStore, redis } from 'nestjs-caching';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../libs/caching/src/cache/clock.js';
 import { startEngine } from '../support/engine.js';
+import { tierHost } from '../support/tier-host.js';
 
 /** Where nobody listens. */
 const NOWHERE = 'redis://127.0.0.1:2';
@@ -9,17 +9,7 @@ const NOWHERE = 'redis://127.0.0.1:2';
 describe('while a store is away', () => {
   it('commands to Redis fail with one error for each command, which is made once', async () => {
     const tier = redis({ url: NOWHERE });
-    tier.open({
-      namespace: 'outage',
-      clock: systemClock,
-      timeout: 100,
-      longestLife: () => 60_000,
-      onEviction: () => undefined,
-      onHearing: () => undefined,
-      onReachable: () => undefined,
-      onError: () => undefined,
-      onCaveat: () => undefined,
-    });
+    tier.open(tierHost('outage', { timeout: 100 }));
     onTestFinished(() => tier.close());
     const errors = await Promise.all(
       ['a', 'b'].map((key) => tier.lookup(key).catch((error: unknown) => error)),

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../libs/caching/src/cache/clock.js';
 import type { StampDelta } from '../../libs/caching/src/cache/shared-log.js';
 import { RedisNames } from '../../libs/caching/src/stores/redis/redis-names.js';
 import { redis, type RedisTier } from '../../libs/caching/src/stores/redis/redis.store.js';
 import { poll } from '../support/redis/poll.js';
 import { type RedisServer, startRedis } from '../support/redis/redis-server.js';
+import { tierHost } from '../support/tier-host.js';
 
 const NAMES = new RedisNames('bounds');
 const TAGS_AT_ONCE = 11_000;
@@ -19,17 +19,7 @@ const heard: unknown[] = [];
 beforeAll(async () => {
   server = await startRedis();
   tier = redis({ url: server.url });
-  tier.open({
-    namespace: 'bounds',
-    clock: systemClock,
-    timeout: 5_000,
-    longestLife: () => 60_000,
-    onEviction: (_position, tags) => heard.push(tags),
-    onHearing: () => undefined,
-    onReachable: () => undefined,
-    onError: () => undefined,
-    onCaveat: () => undefined,
-  });
+  tier.open(tierHost('bounds', { onEviction: (_position, tags) => heard.push(tags) }));
   await poll('the tier to be ready', () => tier.sync(undefined));
 });
 

@@ -1,9 +1,9 @@
 import { redis } from 'nestjs-caching';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../libs/caching/src/cache/clock.js';
 import type { RedisTier } from '../../libs/caching/src/stores/redis/redis.store.js';
 import { poll } from '../support/redis/poll.js';
 import { type RedisServer, startRedis } from '../support/redis/redis-server.js';
+import { tierHost } from '../support/tier-host.js';
 
 describe('a lease in Redis', () => {
   let server: RedisServer;
@@ -12,17 +12,7 @@ describe('a lease in Redis', () => {
   beforeAll(async () => {
     server = await startRedis();
     tier = redis({ url: server.url });
-    tier.open({
-      namespace: 'leases',
-      clock: systemClock,
-      timeout: 2_000,
-      longestLife: () => 60_000,
-      onEviction: () => undefined,
-      onHearing: () => undefined,
-      onReachable: () => undefined,
-      onError: () => undefined,
-      onCaveat: () => undefined,
-    });
+    tier.open(tierHost('leases', { timeout: 2_000 }));
     await poll('Redis to be reached', () => tier.position().then(() => true));
   });
   afterAll(async () => {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../libs/caching/src/cache/clock.js';
 import { RedisNames } from '../../libs/caching/src/stores/redis/redis-names.js';
 import { redis, type RedisTier } from '../../libs/caching/src/stores/redis/redis.store.js';
 import { poll } from '../support/redis/poll.js';
 import { type RedisServer, startRedis } from '../support/redis/redis-server.js';
+import { tierHost } from '../support/tier-host.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -25,17 +25,7 @@ afterAll(() => server.close());
 async function open(longestLife: number): Promise<RedisTier> {
   const tier = redis({ url: server.url });
   onTestFinished(() => tier.close());
-  tier.open({
-    namespace,
-    clock: systemClock,
-    timeout: 5_000,
-    longestLife: () => longestLife,
-    onEviction: () => undefined,
-    onHearing: () => undefined,
-    onReachable: () => undefined,
-    onError: () => undefined,
-    onCaveat: () => undefined,
-  });
+  tier.open(tierHost(namespace, { longestLife: () => longestLife }));
   await poll('the tier to be ready', () => tier.sync(undefined));
   return tier;
 }

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../libs/caching/src/cache/clock.js';
 import type { StampPosition } from '../../libs/caching/src/cache/stamps.js';
 import { RedisNames } from '../../libs/caching/src/stores/redis/redis-names.js';
 import { redis, type RedisTier } from '../../libs/caching/src/stores/redis/redis.store.js';
 import { poll } from '../support/redis/poll.js';
 import { type RedisServer, startRedis } from '../support/redis/redis-server.js';
 import { openTiered } from '../support/redis/tiered.js';
+import { tierHost } from '../support/tier-host.js';
 
 let server: RedisServer;
 
@@ -35,17 +35,12 @@ async function open(url: string): Promise<Opened> {
   const caveats: string[] = [];
   const heard: StampPosition[] = [];
   onTestFinished(() => tier.close());
-  tier.open({
-    namespace,
-    clock: systemClock,
-    timeout: 5_000,
-    longestLife: () => 60_000,
-    onEviction: (position) => heard.push(position),
-    onHearing: () => undefined,
-    onReachable: () => undefined,
-    onError: () => undefined,
-    onCaveat: (caveat) => caveats.push(caveat),
-  });
+  tier.open(
+    tierHost(namespace, {
+      onEviction: (position) => heard.push(position),
+      onCaveat: (caveat) => caveats.push(caveat),
+    }),
+  );
   await poll('the tier to be ready', () => tier.sync(undefined));
   return { tier, names: new RedisNames(namespace), caveats, heard };
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../libs/caching/src/cache/clock.js';
 import type { NodeRedisClient } from '../../libs/caching/src/stores/redis/node-redis.js';
 import { RedisNames } from '../../libs/caching/src/stores/redis/redis-names.js';
 import { redis } from '../../libs/caching/src/stores/redis/redis.store.js';
@@ -11,6 +10,7 @@ import { type RedisCluster, startCluster } from '../support/redis/redis-cluster.
 import { type RedisServer, startRedis } from '../support/redis/redis-server.js';
 import { RedisStorage } from '../support/redis/redis-storage.js';
 import { rowsOf } from '../support/store-promises.js';
+import { tierHost } from '../support/tier-host.js';
 
 let storage: RedisStorage;
 let given: OpenClient;
@@ -37,17 +37,7 @@ function keepsItsContract(): void {
       const names = new RedisNames(namespace);
       const tier = redis({ client: given.client as unknown as NodeRedisClient });
       onTestFinished(() => tier.close());
-      tier.open({
-        namespace,
-        clock: systemClock,
-        timeout: 5_000,
-        longestLife: () => 60_000,
-        onEviction: () => undefined,
-        onHearing: () => undefined,
-        onReachable: () => undefined,
-        onError: () => undefined,
-        onCaveat: () => undefined,
-      });
+      tier.open(tierHost(namespace));
       await poll('the tier to be ready', () => Promise.all([tier.sync(undefined), tier.lookup('a')]));
       const name = kind === 'view' ? names.view('a') : names[kind];
       await storage.command(name, 'DEL', name);

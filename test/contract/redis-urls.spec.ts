@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../libs/caching/src/cache/clock.js';
 import { parseRedisUrl } from '../../libs/caching/src/stores/redis/redis-url.js';
 import { redis, type RedisStoreOptions } from '../../libs/caching/src/stores/redis/redis.store.js';
 import { poll } from '../support/redis/poll.js';
@@ -10,6 +9,7 @@ import { startCluster } from '../support/redis/redis-cluster.js';
 import { startSentinel } from '../support/redis/redis-sentinel.js';
 import { type RedisServer, startRedis } from '../support/redis/redis-server.js';
 import { startTlsRedis, type TlsRedis } from '../support/redis/tls.js';
+import { tierHost } from '../support/tier-host.js';
 
 /** Characters that a URL has to encode. */
 const PASSWORD = 'p@ss/w:rd?#% ü';
@@ -20,17 +20,12 @@ async function open(options: RedisStoreOptions, patience = 10_000) {
   const tier = redis(options);
   const errors: unknown[] = [];
   onTestFinished(() => tier.close());
-  tier.open({
-    namespace: `urls-${randomUUID().slice(0, 8)}`,
-    clock: systemClock,
-    timeout: 2_000,
-    longestLife: () => 60_000,
-    onEviction: () => undefined,
-    onHearing: () => undefined,
-    onReachable: () => undefined,
-    onError: (_operation, error) => errors.push(error),
-    onCaveat: () => undefined,
-  });
+  tier.open(
+    tierHost(`urls-${randomUUID().slice(0, 8)}`, {
+      timeout: 2_000,
+      onError: (_operation, error) => errors.push(error),
+    }),
+  );
   const ready = async () => {
     await tier.sync(undefined);
     await tier.set('key', Buffer.from('bytes'), 60_000);

@@ -1,9 +1,9 @@
 import { chmodSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../libs/caching/src/cache/clock.js';
 import { isDamaged } from '../../libs/caching/src/stores/sqlite/sqlite-driver.js';
 import { poll } from '../support/redis/poll.js';
 import { SqliteStorage } from '../support/sqlite/storage.js';
+import { tierHost } from '../support/tier-host.js';
 
 const HOUR = 3_600_000;
 
@@ -23,17 +23,15 @@ function openTier(storage: Pick<SqliteStorage, 'connect'>, namespace = 'books') 
   const caveats: string[] = [];
   const hearing: boolean[] = [];
   onTestFinished(() => tier.close());
-  tier.open({
-    namespace,
-    clock: systemClock,
-    timeout: 200,
-    longestLife: () => HOUR,
-    onEviction: () => undefined,
-    onHearing: (hears) => hearing.push(hears),
-    onReachable: () => undefined,
-    onCaveat: (caveat) => caveats.push(caveat),
-    onError: (operation, error) => failures.push(`${operation}: ${String(error)}`),
-  });
+  tier.open(
+    tierHost(namespace, {
+      timeout: 200,
+      longestLife: () => HOUR,
+      onHearing: (hears) => hearing.push(hears),
+      onCaveat: (caveat) => caveats.push(caveat),
+      onError: (operation, error) => failures.push(`${operation}: ${String(error)}`),
+    }),
+  );
   return { tier, failures, caveats, hearing };
 }
 

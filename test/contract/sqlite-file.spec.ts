@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writ
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../libs/caching/src/cache/clock.js';
 import { CachingConfigError } from '../../libs/caching/src/caching.errors.js';
 import type { SharedTierHost } from '../../libs/caching/src/stores/shared-tier.js';
 import { isBusy, loadDriver } from '../../libs/caching/src/stores/sqlite/sqlite-driver.js';
@@ -11,6 +10,7 @@ import { sqlite, type SqliteStoreOptions } from '../../libs/caching/src/stores/s
 import { FakeClock } from '../support/fake-clock.js';
 import { poll } from '../support/redis/poll.js';
 import { SqliteStorage } from '../support/sqlite/storage.js';
+import { tierHost } from '../support/tier-host.js';
 
 const HOUR = 3_600_000;
 
@@ -25,18 +25,15 @@ function openTier(storage: SqliteStorage, given: Partial<SharedTierHost> = {}) {
   const failures: string[] = [];
   const hearing: boolean[] = [];
   onTestFinished(() => tier.close());
-  tier.open({
-    namespace: 'books',
-    clock: systemClock,
-    timeout: 200,
-    longestLife: () => HOUR,
-    onEviction: () => undefined,
-    onHearing: (hears) => hearing.push(hears),
-    onReachable: () => undefined,
-    onCaveat: () => undefined,
-    onError: (operation, error) => failures.push(`${operation}: ${String(error)}`),
-    ...given,
-  });
+  tier.open(
+    tierHost('books', {
+      timeout: 200,
+      longestLife: () => HOUR,
+      onHearing: (hears) => hearing.push(hears),
+      onError: (operation, error) => failures.push(`${operation}: ${String(error)}`),
+      ...given,
+    }),
+  );
   return { tier, failures, hearing };
 }
 

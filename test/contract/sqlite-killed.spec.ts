@@ -5,10 +5,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../libs/caching/src/cache/clock.js';
 import type { StampPosition } from '../../libs/caching/src/cache/stamps.js';
 import { poll } from '../support/redis/poll.js';
 import { SqliteStorage } from '../support/sqlite/storage.js';
+import { tierHost } from '../support/tier-host.js';
 
 interface Acknowledged {
   readonly epoch: string;
@@ -57,17 +57,13 @@ function openTier(storage: SqliteStorage) {
   const heard: { position: StampPosition; tags: readonly string[] | undefined }[] = [];
   const failures: string[] = [];
   onTestFinished(() => tier.close());
-  tier.open({
-    namespace: 'books',
-    clock: systemClock,
-    timeout: 5_000,
-    longestLife: () => 3_600_000,
-    onEviction: (position, tags) => heard.push({ position, tags }),
-    onHearing: () => undefined,
-    onReachable: () => undefined,
-    onCaveat: () => undefined,
-    onError: (operation, error) => failures.push(`${operation}: ${String(error)}`),
-  });
+  tier.open(
+    tierHost('books', {
+      longestLife: () => 3_600_000,
+      onEviction: (position, tags) => heard.push({ position, tags }),
+      onError: (operation, error) => failures.push(`${operation}: ${String(error)}`),
+    }),
+  );
   return { tier, heard, failures };
 }
 

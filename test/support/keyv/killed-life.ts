@@ -1,22 +1,17 @@
 // A process that acknowledges evictions until it is killed: `node killed-life.mjs <database>`.
 import { KeyvSqlite } from '@keyv/sqlite';
-import { systemClock } from '../../../libs/caching/src/cache/clock.js';
 import { keyv } from '../../../libs/caching/src/stores/keyv/keyv.store.js';
+import { tierHost } from '../tier-host.js';
 
 const tier = keyv(new KeyvSqlite({ uri: `sqlite://${process.argv[2]}` }));
-tier.open({
-  namespace: 'books',
-  clock: systemClock,
-  timeout: 5_000,
-  longestLife: () => 3_600_000,
-  onEviction: () => undefined,
-  onHearing: () => undefined,
-  onReachable: () => undefined,
-  onCaveat: () => undefined,
-  onError: (operation, error) => {
-    throw new Error(operation, { cause: error });
-  },
-});
+tier.open(
+  tierHost('books', {
+    longestLife: () => 3_600_000,
+    onError: (operation, error) => {
+      throw new Error(operation, { cause: error });
+    },
+  }),
+);
 await tier.set('key', Buffer.from('frame'), 3_600_000);
 for (let i = 0; i < 100_000; i++) {
   const { epoch, n } = await tier.evict([`tag:${i}:${'x'.repeat(100)}`]);

@@ -3,6 +3,7 @@ import type { KeyvAdapter } from '../../../libs/caching/src/stores/keyv/keyv-ada
 import { keyv, type KeyvTier } from '../../../libs/caching/src/stores/keyv/keyv.store.js';
 import type { SharedTierHost } from '../../../libs/caching/src/stores/shared-tier.js';
 import { FakeClock } from '../fake-clock.js';
+import { tierHost } from '../tier-host.js';
 
 export interface OpenTier {
   readonly tier: KeyvTier;
@@ -20,17 +21,13 @@ export function openTier(
   const { clock = new FakeClock() } = given;
   const failures: string[] = [];
   const tier = keyv(store);
-  tier.open({
-    namespace,
-    timeout: 5_000,
-    longestLife: () => 3_600_000,
-    onEviction: () => undefined,
-    onHearing: () => undefined,
-    onReachable: () => undefined,
-    onCaveat: () => undefined,
-    onError: (operation) => failures.push(operation),
-    ...given,
-    clock,
-  });
+  tier.open(
+    tierHost(namespace, {
+      longestLife: () => 3_600_000,
+      onError: (operation) => failures.push(operation),
+      ...given,
+      clock,
+    }),
+  );
   return { tier, clock, failures };
 }
