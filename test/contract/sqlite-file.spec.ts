@@ -129,7 +129,7 @@ describe('the file of sqlite()', () => {
     const storage = newStorage();
     mkdirSync(storage.file);
     const { tier, failures } = openTier(storage);
-    await expect(tier.lookup('key')).rejects.toThrow(/EISDIR|unable to open/);
+    await expect(tier.lookup('key')).rejects.toThrow(/unable to open/i);
     rmSync(storage.file, { recursive: true });
     await poll('the file to be opened', async () => {
       await tier.set('key', Buffer.from('bytes'), HOUR);

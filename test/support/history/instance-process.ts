@@ -1,7 +1,8 @@
 /** The program of an instance in a process of its own: what it is asked comes from its parent, and so does the data. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../../libs/caching/src/cache/clock.js';
-import { redis } from '../../../libs/caching/src/stores/redis/redis.store.js';
+import { storeFromUrl } from '../../../libs/caching/src/config/store-from-url.js';
+import type { SharedTier } from '../../../libs/caching/src/stores/shared-tier.js';
 import { HistoryInstance } from './history-instance.js';
 import type { Answer, ProcessOptions, Request } from './instance-protocol.js';
 import type { Versions } from './world.js';
@@ -12,7 +13,7 @@ let asked = 0;
 
 const instance = new HistoryInstance({
   ...options,
-  tier: redis({ url }),
+  tier: storeFromUrl(url) as SharedTier,
   clock: systemClock,
   pause: async () => {
     await delay(1);

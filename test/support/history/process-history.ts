@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import type { Coherence } from '../../../libs/caching/src/stores/tiered.store.js';
-import { startRedis } from '../redis/redis-server.js';
 import { ProcessGroup } from './process-group.js';
 import { buildProgram } from './process-instance.js';
+import type { ProcessStorage } from './process-storage.js';
 import type { HistoryReport } from './redis-history.js';
 
 const trouble = fc.record({
-  kind: fc.constantFrom('kill an instance', 'stop an instance', 'kill Redis'),
+  kind: fc.constantFrom('kill an instance', 'stop an instance', 'storage'),
   place: fc.nat({ max: 2 }),
   milliseconds: fc.integer({ min: 50, max: 600 }),
   /** Milliseconds without trouble, before it. */
@@ -19,14 +19,14 @@ const trouble = fc.record({
  * while the others go on. Ends with the first violation, or when all is over and hits have returned.
  */
 export async function runProcesses(options: {
+  readonly storage: ProcessStorage;
   readonly coherence: Coherence;
   readonly seed: number;
   readonly troubles: number;
 }): Promise<HistoryReport> {
-  const { coherence, seed, troubles } = options;
+  const { storage, coherence, seed, troubles } = options;
   await using program = await buildProgram();
-  await using redis = await startRedis({ appendonly: true });
-  const group = new ProcessGroup({ program: program.path, url: redis.url, coherence, seed });
+  const group = new ProcessGroup({ program: program.path, url: storage.url, coherence, seed });
   let count = 0;
   try {
     for (const { kind, place, milliseconds, rest } of fc.sample(trouble, { numRuns: troubles, seed })) {
@@ -40,9 +40,7 @@ export async function runProcesses(options: {
         await delay(milliseconds);
         instance.resume();
       } else {
-        await redis.kill();
-        await delay(milliseconds);
-        await redis.restart();
+        await storage.trouble(milliseconds);
       }
       count++;
     }

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   isBusy,
@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS leases (
 export class SqliteFile {
   readonly #database: SqliteDatabase;
   readonly #place: string;
+  readonly #placeOfLog: string;
   readonly #statements = new Map<string, SqliteStatement>();
   #isDurable = false;
 
@@ -75,6 +76,7 @@ export class SqliteFile {
       if (isDamaged(error)) onDamage();
       throw error;
     }
+    this.#placeOfLog = placeOf(logOf(file));
   }
 
   /** A statement by its text, prepared once. */
@@ -87,9 +89,9 @@ export class SqliteFile {
     return statement;
   }
 
-  /** Somebody has removed or replaced it: others don't see what is written there. */
+  /** Somebody has removed or replaced it, or its log: others don't see what is written there. */
   get isGone(): boolean {
-    return placeOf(this.file) !== this.#place;
+    return placeOf(this.file) !== this.#place || placeOf(logOf(this.file)) !== this.#placeOfLog;
   }
 
   /** Another number each time that another connection has written. */
@@ -210,6 +212,11 @@ class WatchedStatement implements SqliteStatement {
   }
 }
 
+/** Part of the database while anybody has it open; the last who closes it removes it. */
+function logOf(file: string): string {
+  return `${file}-wal`;
+}
+
 function placeOf(file: string): string {
   const stats = statSync(file, { throwIfNoEntry: false });
   return stats === undefined ? 'nowhere' : `${stats.dev}:${stats.ino}`;
@@ -220,8 +227,20 @@ export function isOpenToAll(file: string): boolean {
   return process.platform !== 'win32' && (statSync(file).mode & 0o006) !== 0;
 }
 
-/** Responses may be for one person only: the file is its owner's. Its companions get its mode from it. */
+/**
+ * Responses may be for one person only: the file is its owner's. Its companions get its mode from it. One that is there
+ * is not opened here, as closing it would end the locks that this process has on it.
+ */
 function makePrivate(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  closeSync(openSync(file, 'a', 0o600));
+  try {
+    closeSync(openSync(file, 'ax', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    // A link that leads nowhere yet.
+    if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600));
+    return;
+  }
+  // Of one that was removed: whoever still uses them leaves as it sees that.
+  for (const each of [`${file}-shm`, logOf(file)]) rmSync(each, { force: true });
 }

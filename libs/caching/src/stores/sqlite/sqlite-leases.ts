@@ -13,7 +13,6 @@ const PRUNE = 'DELETE FROM leases WHERE expires <= ?';
 
 export interface SqliteLeasesHost {
   readonly namespace: string;
-  readonly file: () => SqliteFile;
   readonly writes: WriteQueue;
   readonly clock: Clock;
 }
@@ -23,37 +22,32 @@ export class SqliteLeases {
   constructor(private readonly host: SqliteLeasesHost) {}
 
   take(name: string, token: string, life: number): Promise<Lease> {
-    const { namespace, file, clock } = this.host;
-    return this.host.writes.add(() => {
-      const holder = this.#holder(name);
+    const { namespace, clock } = this.host;
+    return this.host.writes.add((file) => {
+      const holder = this.#holder(file, name);
       if (holder !== undefined) return holder === UNCACHEABLE ? 'uncacheable' : 'theirs';
-      file()
-        .statement(TAKE)
-        .run(namespace, name, token, clock.now() + Math.ceil(life));
+      file.statement(TAKE).run(namespace, name, token, clock.now() + Math.ceil(life));
       return 'ours';
     });
   }
 
   giveBack(name: string, token: string, uncacheableFor?: number): Promise<void> {
-    const { namespace, file, clock } = this.host;
-    return this.host.writes.add(() => {
-      if (this.#holder(name) !== token) return;
-      if (uncacheableFor === undefined) file().statement(END).run(namespace, name);
-      else
-        file()
-          .statement(TAKE)
-          .run(namespace, name, UNCACHEABLE, clock.now() + Math.ceil(uncacheableFor));
+    const { namespace, clock } = this.host;
+    return this.host.writes.add((file) => {
+      if (this.#holder(file, name) !== token) return;
+      if (uncacheableFor === undefined) file.statement(END).run(namespace, name);
+      else file.statement(TAKE).run(namespace, name, UNCACHEABLE, clock.now() + Math.ceil(uncacheableFor));
     });
   }
 
   /** Inside of a transaction. */
-  prune(now: number): void {
-    this.host.file().statement(PRUNE).run(now);
+  prune(file: SqliteFile, now: number): void {
+    file.statement(PRUNE).run(now);
   }
 
-  #holder(name: string): string | undefined {
-    const { namespace, file, clock } = this.host;
-    const row = file().statement(HOLDER).get(namespace, name, clock.now()) as { token: string } | undefined;
+  #holder(file: SqliteFile, name: string): string | undefined {
+    const { namespace, clock } = this.host;
+    const row = file.statement(HOLDER).get(namespace, name, clock.now()) as { token: string } | undefined;
     return row?.token;
   }
 }

@@ -25,17 +25,17 @@ export class SqliteValues implements ValueStorage {
   }
 
   async set(key: string, value: string, life: number): Promise<void> {
-    const { file, records, writes, clock } = this.host;
+    const { records, writes, clock } = this.host;
     const expires = clock.now() + Math.ceil(life);
-    await writes.add(() => records.put(file(), 'value', nameOf(key), Buffer.from(value), expires));
+    await writes.add((file) => records.put(file, 'value', nameOf(key), Buffer.from(value), expires));
   }
 
   async delete(key: string): Promise<boolean> {
-    const { file, records, writes, clock } = this.host;
+    const { records, writes, clock } = this.host;
     const name = nameOf(key);
-    return writes.add(() => {
-      const wasThere = records.find(file(), 'value', name, clock.now()) !== undefined;
-      records.remove(file(), 'value', name);
+    return writes.add((file) => {
+      const wasThere = records.find(file, 'value', name, clock.now()) !== undefined;
+      records.remove(file, 'value', name);
       return wasThere;
     });
   }
@@ -45,8 +45,8 @@ export class SqliteValues implements ValueStorage {
   }
 
   async clear(): Promise<void> {
-    const { file, records, writes } = this.host;
-    while (await writes.add(() => records.clearSome(file(), 'value')));
+    const { records, writes } = this.host;
+    while (await writes.add((file) => records.clearSome(file, 'value')));
   }
 }
 

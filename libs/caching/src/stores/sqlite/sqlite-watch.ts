@@ -6,9 +6,6 @@ import type { SqliteSequence } from './sqlite-sequence.js';
 /** Milliseconds between two looks at whether other processes have written, which is a number in shared memory. */
 const LOOK_EVERY = 25;
 
-/** With one look of so many: whether the file is still the one that is in the folder. */
-const CHECK_PLACE_EACH = 20;
-
 export interface SqliteWatchHost {
   readonly clock: Clock;
   readonly sequence: SqliteSequence;
@@ -17,15 +14,12 @@ export interface SqliteWatchHost {
   readonly onEviction: (position: StampPosition, tags: readonly string[] | undefined) => void;
   readonly onHearing: (hears: boolean) => void;
   readonly onError: (error: unknown) => void;
-  /** Somebody has removed or replaced the file: others would not see what is written there. */
-  readonly onMoved: () => void;
 }
 
 /** Hears of evictions of other processes by looking at the file. */
 export class SqliteWatch {
   #told: StampPosition | undefined;
   #version: number | undefined;
-  #looks = 0;
   #hears = false;
   #cancel: () => void = () => undefined;
 
@@ -34,9 +28,7 @@ export class SqliteWatch {
   /** Looks now and then, until it is closed. */
   look(): void {
     try {
-      const file = this.host.file();
-      if (this.#looks++ % CHECK_PLACE_EACH === 0 && file.isGone) this.#leave();
-      else this.#hear(file.version);
+      this.#hear(this.host.file().version);
     } catch (error) {
       if (this.#hears) this.host.onError(error);
       this.#setHearing(false);
@@ -58,6 +50,12 @@ export class SqliteWatch {
     else for (const each of evictions) onEviction(each.position, each.tags);
   }
 
+  /** The file is another one from now on: what was told of the one before says nothing of it. */
+  leave(): void {
+    this.#version = undefined;
+    this.#setHearing(false);
+  }
+
   close(): void {
     this.#cancel();
     this.#setHearing(false);
@@ -67,14 +65,6 @@ export class SqliteWatch {
     if (version !== this.#version) this.tell();
     this.#version = version;
     this.#setHearing(true);
-  }
-
-  /** With the next look the file that is there now is opened, or made. */
-  #leave(): void {
-    this.#version = undefined;
-    this.#looks = 0;
-    this.#setHearing(false);
-    this.host.onMoved();
   }
 
   #setHearing(hears: boolean): void {

@@ -6,7 +6,7 @@ import { checkNames } from '../../check-names.js';
 import { digestOf } from '../digest.js';
 import { kindOf } from '../kind-of.js';
 import type { Lease, SharedLookup, SharedTier, SharedTierHost } from '../shared-tier.js';
-import { DRIVERS, loadDriver, type OpenDatabase, type SqliteDriver } from './sqlite-driver.js';
+import { DRIVERS, isBusy, loadDriver, type OpenDatabase, type SqliteDriver } from './sqlite-driver.js';
 import { isOpenToAll, SqliteFile } from './sqlite-file.js';
 import { SqliteLeases } from './sqlite-leases.js';
 import { SqliteRecords } from './sqlite-records.js';
@@ -45,8 +45,12 @@ const OPEN_TO_ALL =
 function damaged(file: string): string {
   return (
     `The file of sqlite() is damaged, or no database: ${file}. Until it is removed, requests run their handlers. ` +
-    `Remove it together with ${file}-wal and ${file}-shm, also while the application runs: another is begun within a second.`
+    `Remove it together with ${file}-wal and ${file}-shm, also while the application runs: another is begun.`
   );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 interface OpenTier {
@@ -105,7 +109,6 @@ export class SqliteTier implements SharedTier {
       onEviction: (position, tags) => host.onEviction(position, tags),
       onHearing: (hears) => host.onHearing(hears),
       onError: (error) => host.onError('watch', error),
-      onMoved: () => this.#closeFile(),
     });
     this.#opened = {
       host,
@@ -113,7 +116,7 @@ export class SqliteTier implements SharedTier {
       records,
       sequence,
       values: new SqliteValues({ file, records, writes, clock }),
-      leases: new SqliteLeases({ namespace, file, writes, clock }),
+      leases: new SqliteLeases({ namespace, writes, clock }),
       watch,
       cancelPrune: () => undefined,
     };
@@ -139,24 +142,18 @@ export class SqliteTier implements SharedTier {
 
   async sync(known: StampPosition | undefined): Promise<StampDelta> {
     const { sequence, writes } = this.#open;
-    return (
-      sequence.delta(this.#openFile(), known) ??
-      writes.add(() => sequence.begun(this.#openFile(), known), true)
-    );
+    return sequence.delta(this.#openFile(), known) ?? writes.add((file) => sequence.begun(file, known), true);
   }
 
   async set(key: string, frame: Buffer, life: number): Promise<void> {
     const { host, records, writes } = this.#open;
     const expires = host.clock.now() + Math.ceil(life);
-    await writes.add(() => records.put(this.#openFile(), 'view', this.#nameOf(key), frame, expires));
+    await writes.add((file) => records.put(file, 'view', this.#nameOf(key), frame, expires));
   }
 
   async evict(tags: readonly string[], known?: StampPosition): Promise<StampPosition> {
     const { host, sequence, writes, watch } = this.#open;
-    const position = await writes.add(
-      () => sequence.evict(this.#openFile(), tags, known, host.clock.now()),
-      true,
-    );
+    const position = await writes.add((file) => sequence.evict(file, tags, known, host.clock.now()), true);
     watch.tell();
     return position;
   }
@@ -188,8 +185,15 @@ export class SqliteTier implements SharedTier {
     return (this.#open.host.digest ?? digestOf)(key);
   }
 
-  /** Opens it when it is first needed, and again some time after that failed. */
+  /**
+   * Opens it when it is first needed, and again some time after that failed, or once somebody has removed or replaced
+   * it: whoever opens it now would not hear of what is evicted in the one that is gone.
+   */
   #openFile(): SqliteFile {
+    if (this.#file?.isGone === true) {
+      this.#closeFile();
+      this.#open.watch.leave();
+    }
     if (this.#file !== undefined) return this.#file;
     const { host } = this.#open;
     const now = performance.now();
@@ -197,7 +201,8 @@ export class SqliteTier implements SharedTier {
     try {
       this.#file = new SqliteFile(this.#path, this.#openDatabase, () => this.#sayDamaged(host));
       if (isOpenToAll(this.#path)) host.onCaveat(OPEN_TO_ALL);
-    } catch (error) {
+    } catch (cause) {
+      const error = isBusy(cause) ? cause : new Error(`${this.#path}: ${messageOf(cause)}`, { cause });
       const isFirst = this.#failedAt === Number.NEGATIVE_INFINITY;
       this.#failedAt = now;
       this.#failure = error;
@@ -237,8 +242,8 @@ export class SqliteTier implements SharedTier {
 
   async #prune({ host, records, leases, writes }: OpenTier): Promise<void> {
     const now = host.clock.now();
-    while (await writes.add(() => records.pruneSome(this.#openFile(), now)));
-    await writes.add(() => leases.prune(now));
+    while (await writes.add((file) => records.pruneSome(file, now)));
+    await writes.add((file) => leases.prune(file, now));
     if (this.#opened !== undefined) records.shrink(this.#openFile());
   }
 }

@@ -11,8 +11,11 @@ const MAX_WAITING = 10_000;
 /** Writes that share a transaction: others are let in between. */
 const MAX_TOGETHER = 500;
 
+/** How often in a row a write is done once more as its file was removed. */
+const MAX_TIMES = 3;
+
 interface Write {
-  readonly task: () => unknown;
+  readonly task: (file: SqliteFile) => unknown;
   readonly isDurable: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -37,8 +40,11 @@ export class WriteQueue {
 
   constructor(private readonly host: WriteQueueHost) {}
 
-  /** @param isDurable whether it must not be lost with the power */
-  add<T>(task: () => T, isDurable = false): Promise<T> {
+  /**
+   * @param task is done once more where the file that it was done in is gone
+   * @param isDurable whether it must not be lost, with the power or with the file
+   */
+  add<T>(task: (file: SqliteFile) => T, isDurable = false): Promise<T> {
     if (this.#waiting.length >= MAX_WAITING)
       return Promise.reject(new Error('too many writes wait for the file'));
     return new Promise<T>((resolve, reject) => {
@@ -83,9 +89,15 @@ export class WriteQueue {
   #write(writes: readonly Write[]): void {
     const isDurable = writes.some((write) => write.isDurable);
     let results: unknown[] = [];
-    this.host.file().transact(() => {
-      results = writes.map(({ task }) => task());
-    }, isDurable);
+    for (let times = 0; ; times++) {
+      const file = this.host.file();
+      file.transact(() => {
+        results = writes.map(({ task }) => task(file));
+      }, isDurable);
+      // Whoever has opened the file that is there now would never hear of it.
+      if (!isDurable || !file.isGone) break;
+      if (times === MAX_TIMES) throw new Error('the file is removed as soon as it is made');
+    }
     for (const [at, { resolve }] of writes.entries()) resolve(results[at]);
   }
 
