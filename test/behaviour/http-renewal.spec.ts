@@ -63,6 +63,31 @@ describe.each(PLATFORMS)('a validator of a route on %s', (platform) => {
     return { running, ask, clock: running.clock, evictions: running.app.get(CacheEvictionService) };
   };
 
+  /** What was stored has just expired. */
+  const startExpired = async (options: CacheViewOptions = {}) => {
+    const started = await start(options);
+    await started.ask();
+    started.clock.advance(10_000);
+    return started;
+  };
+
+  /** The validator says nothing until the gate is opened. */
+  const holdValidator = (): HandlerGate => {
+    const gate = new HandlerGate();
+    said = async () => {
+      await gate.pass();
+      return 'v1';
+    };
+    return gate;
+  };
+
+  /** Counts from now on: resolves when so many requests have missed. */
+  const misses = ({ events }: RunningApplication, count: number) => {
+    events.length = 0;
+    return () =>
+      until(() => events.filter(({ type }) => type === 'miss').length === count, `${count} have missed`);
+  };
+
   it('renews what is stale where its word is the same, without the handler', async () => {
     const { ask, clock } = await start();
     const miss = await ask();
@@ -83,9 +108,7 @@ describe.each(PLATFORMS)('a validator of a route on %s', (platform) => {
   });
 
   it('has the handler run where its word is another, whose response is renewed by the new one', async () => {
-    const { ask, clock } = await start();
-    await ask();
-    clock.advance(10_000);
+    const { ask, clock } = await startExpired();
     said = () => 'v2';
     expect((await ask()).text).toBe('{"run":2}');
     clock.advance(10_000);
@@ -106,10 +129,8 @@ describe.each(PLATFORMS)('a validator of a route on %s', (platform) => {
     ['null', null, null, false],
     ['nothing any more', 'v1', undefined, false],
   ])('may say %s', async (_what, first, second, isRenewed) => {
-    const { ask, clock } = await start();
     said = () => first;
-    await ask();
-    clock.advance(10_000);
+    const { ask } = await startExpired();
     said = async () => second;
     const { verdict, status } = await ask();
     expect([status, verdict]).toEqual([200, isRenewed ? 'REVALIDATED' : 'MISS']);
@@ -142,54 +163,40 @@ describe.each(PLATFORMS)('a validator of a route on %s', (platform) => {
   });
 
   it('is asked once for all who wait, and all are given what is renewed', async () => {
-    const { running, ask, clock } = await start();
-    await ask();
-    clock.advance(10_000);
-    const gate = new HandlerGate();
-    said = async () => {
-      await gate.pass();
-      return 'v1';
-    };
-    running.events.length = 0;
+    const { running, ask } = await startExpired();
+    const gate = holdValidator();
+    const missed = misses(running, 3);
     const all = [ask(), ask(), ask()];
     await gate.reached;
-    await until(() => running.events.filter(({ type }) => type === 'miss').length === 3, 'all have missed');
+    await missed();
     gate.open();
     const texts = (await Promise.all(all)).map(({ text }) => text);
     expect([texts, asked, runs]).toEqual([Array(3).fill('{"run":1}'), 2, 1]);
   });
 
   it('is asked before the handler: a change while that runs is not hidden', async () => {
-    const { ask, clock } = await start();
     let version = 1;
     said = () => version;
     // The handler has read its data already.
     meanwhile = () => {
       version = 2;
     };
-    await ask();
-    clock.advance(10_000);
+    const { ask } = await startExpired();
     expect((await ask()).text).toBe('{"run":2}');
   });
 
   it('never brings back what was evicted, also not while it is asked, nor later what it renewed', async () => {
-    const { running, ask, clock, evictions } = await start();
-    await ask();
-    clock.advance(10_000);
+    const { running, ask, clock, evictions } = await startExpired();
     await evictions.byTag('late:1');
     expect((await ask()).text).toBe('{"run":2}');
     clock.advance(10_000);
-    const gate = new HandlerGate();
-    said = async () => {
-      await gate.pass();
-      return 'v1';
-    };
+    const gate = holdValidator();
     const slow = ask();
     await gate.reached;
     await evictions.byTag('late:2');
-    running.events.length = 0;
+    const missed = misses(running, 1);
     const later = ask();
-    await until(() => running.events.some(({ type }) => type === 'miss'), 'the later one has missed');
+    await missed();
     gate.open();
     // Who asked before the eviction may have been answered before it.
     expect((await slow).text).toBe('{"run":2}');
@@ -204,21 +211,15 @@ describe.each(PLATFORMS)('a validator of a route on %s', (platform) => {
   });
 
   it('never brings back what was evicted while a request waited for another to renew it', async () => {
-    const { running, ask, clock, evictions } = await start();
-    await ask();
-    clock.advance(10_000);
-    const gate = new HandlerGate();
-    said = async () => {
-      await gate.pass();
-      return 'v1';
-    };
+    const { running, ask, evictions } = await startExpired();
+    const gate = holdValidator();
     const leader = ask();
     await gate.reached;
     // The waiter has come later in the sequence than the leader, so it is not given what the eviction ends.
     await evictions.byTag('another');
-    running.events.length = 0;
+    const missed = misses(running, 1);
     const waiter = ask();
-    await until(() => running.events.some(({ type }) => type === 'miss'), 'the second one waits');
+    await missed();
     await evictions.byTag('late:1');
     gate.open();
     expect([(await leader).text, (await waiter).text]).toEqual(['{"run":1}', '{"run":2}']);
@@ -232,9 +233,7 @@ describe.each(PLATFORMS)('a validator of a route on %s', (platform) => {
       await gate?.pass();
       return ['book'];
     };
-    const { ask, clock, evictions } = await start({ tags });
-    await ask();
-    clock.advance(10_000);
+    const { ask, evictions } = await startExpired({ tags });
     gate = new HandlerGate();
     const asking = ask();
     await gate.reached;
@@ -279,9 +278,7 @@ describe.each(PLATFORMS)('a validator of a route on %s', (platform) => {
     ['returns a promise of NaN', async () => Number.NaN, 'returned NaN; allowed:'],
     ['returns no date', () => new Date(Number.NaN), 'allowed: a string, a number, a bigint or a valid Date'],
   ])('that %s fails the request, and names itself and the route', async (_what, failing, problem) => {
-    const { running, ask, clock } = await start();
-    await ask();
-    clock.advance(10_000);
+    const { running, ask } = await startExpired();
     said = failing;
     const failed = await Promise.all([ask(), ask(), ask()]);
     expect(failed.map(({ status }) => status)).toEqual([500, 500, 500]);
@@ -295,9 +292,7 @@ describe.each(PLATFORMS)('a validator of a route on %s', (platform) => {
   });
 
   it('renews in the background what is served stale meanwhile', async () => {
-    const { running, ask, clock } = await start({ staleWhileRevalidate: '60s' });
-    await ask();
-    clock.advance(10_000);
+    const { running, ask } = await startExpired({ staleWhileRevalidate: '60s' });
     running.events.length = 0;
     expect((await ask()).verdict).toBe('STALE');
     await until(() => running.events.some(({ type }) => type === 'stored'), 'it is renewed');
