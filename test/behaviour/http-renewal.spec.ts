@@ -107,6 +107,52 @@ describe.each(PLATFORMS)('a validator of a route on %s', (platform) => {
     expect(again.cacheStatus).toBe('nestjs-caching; hit; ttl=6');
   });
 
+  it.each([{ 'Cache-Control': 'no-cache' }, { 'Cache-Control': 'max-age=1' }, { Pragma: 'no-cache' }])(
+    'is asked where a request wants what is stored to be asked about, and no handler runs: %j',
+    async (headers) => {
+      const { ask, clock } = await start({ honourRequestCacheControl: true });
+      await ask();
+      clock.advance(4_000);
+      const renewed = await ask(headers);
+      expect([renewed.verdict, renewed.text, runs, asked]).toEqual(['REVALIDATED', '{"run":1}', 1, 2]);
+      expect(renewed.cacheStatus).toBe(
+        'nestjs-caching; fwd=request; fwd-status=304; ttl=10; detail=validator',
+      );
+      expect(renewed.field('age')).toBe('0');
+      // Once a second at most: who asks again gets what was renewed.
+      expect([(await ask(headers)).verdict, asked]).toEqual(['HIT', 2]);
+      clock.advance(7_000);
+      expect([(await ask()).cacheStatus, asked]).toEqual(['nestjs-caching; hit; ttl=3', 2]);
+      said = () => 'v2';
+      const fresh = await ask(headers);
+      expect([fresh.text, fresh.cacheStatus, asked]).toEqual([
+        '{"run":2}',
+        'nestjs-caching; fwd=request; stored; ttl=10',
+        3,
+      ]);
+    },
+  );
+
+  it('renews nothing for a request of which nothing may be kept, nor what is evicted while it is asked', async () => {
+    const { ask, clock, evictions } = await start({ honourRequestCacheControl: true, tags: ['books'] });
+    await ask();
+    clock.advance(2_000);
+    const kept = await ask({ 'Cache-Control': 'no-cache, no-store' });
+    expect([kept.text, kept.cacheStatus]).toEqual([
+      '{"run":2}',
+      'nestjs-caching; fwd=request; detail=request',
+    ]);
+    expect((await ask()).text).toBe('{"run":1}');
+    clock.advance(2_000);
+    said = async () => {
+      await evictions.byTag('books');
+      return 'v1';
+    };
+    await ask({ 'Cache-Control': 'no-cache' });
+    said = () => 'v1';
+    expect((await ask()).verdict).toBe('MISS');
+  });
+
   it('has the handler run where its word is another, whose response is renewed by the new one', async () => {
     const { ask, clock } = await startExpired();
     said = () => 'v2';

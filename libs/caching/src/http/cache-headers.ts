@@ -23,8 +23,8 @@ const DETAILS: Readonly<Record<StaleDetail, string>> = {
 /** What happened to a request, for the response's debug fields. */
 export type Verdict =
   | { readonly kind: 'hit'; readonly ttlMs: number }
-  /** Not fresh any more, and fresh again as the route's validator said that it holds. */
-  | { readonly kind: 'revalidated'; readonly ttlMs: number }
+  /** Not fresh enough, and fresh again as the route's validator said that it holds. */
+  | { readonly kind: 'revalidated'; readonly ttlMs: number; readonly fwd: Forwarded }
   /** Not fresh any more; `fwd` where a handler was asked first. */
   | {
       readonly kind: 'stale';
@@ -63,7 +63,7 @@ function statusOf(verdict: Verdict): string {
       return `hit; ttl=${Math.ceil(verdict.ttlMs / 1000)}`;
     case 'revalidated':
       // §2.3: as a server answers that is asked whether a response holds still.
-      return `fwd=stale; fwd-status=304; ttl=${Math.ceil(verdict.ttlMs / 1000)}; detail=validator`;
+      return `fwd=${verdict.fwd}; fwd-status=304; ttl=${Math.ceil(verdict.ttlMs / 1000)}; detail=validator`;
     case 'stale': {
       const detail = `detail=${DETAILS[verdict.reason]}`;
       // §2.1: a stale response that is used without going forward is a hit, of negative freshness.

@@ -186,7 +186,8 @@ export class ViewServer {
     }
     if (action === 'refresh') {
       exchange.trace?.refresh('request', 'started');
-      return this.#refresh(policy, exchange, view, mayStore);
+      // §5.2.1.4 asks for a successful validation, which the route's validator may give.
+      return this.#refresh(policy, exchange, view, mayStore, 'request', mayStore ? entry : undefined);
     }
     if (!mayStore)
       return this.#refresh(
@@ -344,18 +345,19 @@ export class ViewServer {
     view: ViewKey,
     mayStore = true,
     fwd: Forwarded = 'request',
+    stored?: Entry,
   ): MaybePromise<Observable<unknown>> {
     return chain(policy.tags(exchange.request), (tags) => {
       const { fill } = this.cache.alone(view, tags);
       if (!mayStore) fill.refusal = 'request';
-      return this.#fill(this.#missOf(policy, exchange, view, 0, fwd), fill);
+      return this.#fill(this.#missOf(policy, exchange, view, 0, fwd, undefined, stored), fill);
     });
   }
 
   #fill({ policy, exchange, view, fwd, stale, stored }: Miss, fill: Fill): Observable<unknown> {
     const rescue = stale && this.#stale.rescue({ policy, exchange, view, stale }, fill);
     return renewOr(policy, exchange, fill, stored, {
-      renewed: (entry) => this.#delivery.revalidated(policy, exchange, entry),
+      renewed: (entry) => this.#delivery.revalidated(policy, exchange, entry, fwd),
       otherwise: () => {
         if (fwd !== 'request') this.observer.onFill(policy);
         return runHandler(policy, exchange, fill, fwd, rescue);
