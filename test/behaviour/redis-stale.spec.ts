@@ -37,6 +37,12 @@ class ViewsController {
     return world.answer();
   }
 
+  @Get('ahead')
+  @CacheView({ ttl: '1h', refreshAhead: 0.000_3, coalesce: 'cluster', tags: ['ahead'] })
+  ahead() {
+    return world.answer();
+  }
+
   @Get('rescued') @CacheView({ staleIfError: '1h' }) rescued() {
     return world.answer();
   }
@@ -89,6 +95,36 @@ describe.each(PLATFORMS)('stale responses in Redis on %s', (platform) => {
     world.gate.open();
     await eventually(() => refreshes(b, 'stored') + refreshes(c, 'stored') === 2, 'both have it renewed');
     expect(world.runs).toBe(before + 1);
+  });
+
+  it('are none where one of all instances renews ahead, and the others take what it has stored', async () => {
+    const all = [await start(), await start(), await start()];
+    const [a, b, c] = all as [RunningApplication, RunningApplication, RunningApplication];
+    await store(a, '/views/ahead');
+    world.gate = new Gate();
+    for (const each of all) expect((await get(each, '/views/ahead')).text).toBe('{"run":1}');
+    await poll('all to want to renew it', async () => {
+      for (const each of all) expect((await get(each, '/views/ahead')).text).toBe('{"run":1}');
+      return all.every((each) => refreshes(each, 'started') === 1) || undefined;
+    });
+    await eventually(() => world.runs === 2, 'one of them runs the handler');
+    world.gate.open();
+    await eventually(() => all.every((each) => refreshes(each, 'stored') === 1), 'all have it renewed');
+    expect(world.runs).toBe(2);
+    for (const each of all) expect((await get(each, '/views/ahead')).text).not.toBe('{"run":1}');
+    // One after the other as well: who comes late finds that another has done it.
+    const renews = async (each: RunningApplication): Promise<number> => {
+      const before = refreshes(each, 'stored');
+      await poll('it to be renewed', async () => {
+        await get(each, '/views/ahead');
+        return refreshes(each, 'stored') > before || undefined;
+      });
+      return world.runs;
+    };
+    const runs = await renews(c);
+    expect(runs).toBeGreaterThan(2);
+    expect([await renews(a), (await get(a, '/views/ahead')).text]).toEqual([runs, `{"run":${runs}}`]);
+    expect([await renews(b), (await get(b, '/views/ahead')).text]).toEqual([runs, `{"run":${runs}}`]);
   });
 
   it('answer in place of errors in an instance that has only Redis, and end with an eviction elsewhere', async () => {

@@ -28,6 +28,8 @@ export interface FillLeaseOptions {
   /** How long a fill may keep its lease, and how long others wait for its holder, in milliseconds. */
   readonly timeout: number;
   readonly lookup: (key: string, spent: number) => MaybePromise<Found>;
+  /** As `lookup`, past what only this process holds. */
+  readonly newest: (key: string, spent: number) => MaybePromise<Found>;
   /** Where giving a lease back goes on. */
   readonly background: BackgroundWork;
   /** Default `Math.random`. */
@@ -76,9 +78,12 @@ export class FillLease {
     this.#options = options;
   }
 
-  /** @param spent milliseconds that the same request has waited for the store already; a pause begins a new budget */
-  async claim(key: string, spent: number): Promise<Claim> {
-    const { store, guard, clock, timeout, lookup, random = Math.random } = this.#options;
+  /**
+   * @param spent milliseconds that the same request has waited for the store already; a pause begins a new budget
+   * @param known what is to be renewed though it is fresh: only what was stored later is taken instead
+   */
+  async claim(key: string, spent: number, known?: Entry): Promise<Claim> {
+    const { store, guard, clock, timeout, random = Math.random } = this.#options;
     const token = randomUUID();
     const life = store.renew === undefined ? timeout : Math.min(RENEWED_LEASE, timeout);
     const deadline = elapsed(clock) + timeout;
@@ -98,7 +103,7 @@ export class FillLease {
         return this.#held(key, token, timeout);
       }
       // Whoever held it before may have filled since the last look, so there is another, also with the lease in hand.
-      const found = await lookup(key, elapsed(clock) - budgetFrom);
+      const found = await this.#look(key, elapsed(clock) - budgetFrom, known);
       if (isEntry(found) || found.vary !== undefined) {
         if (lease === 'ours') this.release(key, token);
         return isEntry(found) ? found : { variedBy: found.vary ?? [] };
@@ -110,6 +115,13 @@ export class FillLease {
       wait = Math.min(wait * WAIT.growth, WAIT.longest);
       budgetFrom = elapsed(clock);
     }
+  }
+
+  async #look(key: string, spent: number, known: Entry | undefined): Promise<Found> {
+    const { lookup, newest, store } = this.#options;
+    if (known === undefined) return lookup(key, spent);
+    const found = await newest(key, spent);
+    return isEntry(found) && found.storedAt <= known.storedAt ? store.position : found;
   }
 
   /** Lets the next one fill, or all of them run their own handlers for `uncacheableFor` milliseconds. */

@@ -103,6 +103,7 @@ export class ViewCache {
       clock,
       timeout: coalesceTimeout,
       lookup: (key, spent) => this.lookup(key, spent),
+      newest: (key, spent) => this.#lookupWithin(spent, () => store.newest?.(key) ?? store.lookup(key)),
       background: this.#background,
     });
     this.#flights = new SingleFlight({
@@ -221,10 +222,12 @@ export class ViewCache {
    * For a fill that should be the only one among all instances: waits for its turn. Where another instance has filled
    * meanwhile, that entry is given to those who wait here, and no handler has to run. Where it turned out meanwhile that
    * there are variants of the key, `fill.variedBy` says by what, and no turn was waited for.
+   *
+   * @param known what is to be renewed before it is stale
    */
-  async claim(fill: Fill, spent = 0): Promise<Entry | undefined> {
+  async claim(fill: Fill, spent = 0, known?: Entry): Promise<Entry | undefined> {
     const { key } = fill.view;
-    const claim = await this.#leases.claim(key, spent);
+    const claim = await this.#leases.claim(key, spent, known);
     if (claim === 'without') return undefined;
     if ('token' in claim) {
       if (fill.ended) this.#leases.release(key, claim.token);

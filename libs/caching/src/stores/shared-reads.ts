@@ -32,7 +32,8 @@ export class SharedReads {
 
   constructor(private readonly host: SharedReadsHost) {}
 
-  async read(key: string): Promise<Entry | StampPosition> {
+  /** @param replaces whether it takes the place in memory of what is older there, and fresh */
+  async read(key: string, replaces = false): Promise<Entry | StampPosition> {
     const { tier, shared, clock, local, maxEntryBytes, position: here, onFound } = this.host;
     const asked = shared.ask();
     const { position, frame } = await tier.lookup(key);
@@ -52,7 +53,8 @@ export class SharedReads {
     // Just made, and nobody else's: what it is here is written into it rather than into another copy.
     const taken: { -readonly [P in keyof Entry]: Entry[P] } = entry;
     if (at !== undefined) taken.freshness = softened(entry, at);
-    else if (isFresh(entry, now)) taken.order = this.#orderOfStale(key, now);
+    else if (isFresh(entry, now))
+      taken.order = this.#orderOfOlder(key, replaces ? entry.storedAt : undefined, now);
     taken.start = here();
     taken.tier = 'shared';
     this.#keep(taken);
@@ -66,12 +68,14 @@ export class SharedReads {
   }
 
   /**
-   * The place of what is kept here though it is stale, which what others have filled since is to take; 0, before all fills
-   * of this process, where there is nothing or something fresh.
+   * The place of what is kept here though it is stale, or from before `since`, which what others have filled since is to
+   * take; 0, before all fills of this process, where there is nothing or something else.
    */
-  #orderOfStale(key: string, now: number): number {
+  #orderOfOlder(key: string, since: number | undefined, now: number): number {
     const present = this.host.local.lookup(key);
-    return isEntry(present) && present.vary === undefined && !isFresh(present, now) ? present.order : 0;
+    if (!isEntry(present) || present.vary !== undefined) return 0;
+    const isOlder = since !== undefined && present.storedAt < since;
+    return isOlder || !isFresh(present, now) ? present.order : 0;
   }
 
   /** In memory of its own: the frame is a part of what came from the socket, all of which it would keep alive. */

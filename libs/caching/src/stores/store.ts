@@ -20,6 +20,11 @@ export interface CacheStore {
    */
   lookup(key: string): MaybePromise<Entry | StampPosition>;
   /**
+   * As `lookup`, but what others have stored since counts more than what this process holds, fresh as that may be.
+   * Default: `lookup`, as for a store in which there is one of each.
+   */
+  newest?(key: string): MaybePromise<Entry | StampPosition>;
+  /**
    * Stores an entry until it expires, unless what is there came from a later fill or the entry was evicted. Tells
    * whether it did.
    */

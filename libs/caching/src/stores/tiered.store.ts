@@ -183,6 +183,10 @@ export class TieredStore implements CacheStore {
     return this.#options.coherence === 'bus' && this.#shared.isProven ? found : this.#verify(key);
   }
 
+  newest(key: string): Promise<Entry | StampPosition> {
+    return this.#read(key, true);
+  }
+
   set(entry: Entry): boolean | Promise<boolean> {
     const kept = this.#local.set(entry);
     const { shared } = entry.start;
@@ -255,9 +259,9 @@ export class TieredStore implements CacheStore {
     return isEntry(found) ? found : this.#read(key);
   }
 
-  #read(key: string): Promise<Entry | StampPosition> {
+  #read(key: string, replaces = false): Promise<Entry | StampPosition> {
     this.open();
-    return this.#reads.read(key);
+    return this.#reads.read(key, replaces);
   }
 
   #expectLife({ expiresAt, storedAt }: Entry): void {

@@ -93,9 +93,11 @@ export class DispatchedServing {
     }
     const { fill } = ticket;
     const { stale } = missed;
-    if (!policy.clusterWide || !fill.leads || dispatch.evenFresh === true)
+    const isAhead = dispatch.evenFresh === true;
+    // Whoever warms with `renew` wants the handler to run here, whatever others do.
+    if (!policy.clusterWide || !fill.leads || (isAhead && dispatch.purpose === 'warm'))
       return this.#fill(arrival, fill, stale);
-    return from(this.cache.claim(fill)).pipe(
+    return from(this.cache.claim(fill, 0, isAhead ? stale : undefined)).pipe(
       mergeMap((entry) =>
         entry === undefined ? this.#fill(arrival, fill, stale) : this.#present(arrival, entry.response),
       ),
