@@ -19,16 +19,16 @@ export interface ViewKey {
   readonly primary?: string;
 }
 
-/** What a fill asks of the engine. */
+/** What fills ask of the engine: one for all of them. */
 export interface FillHost {
-  /** Default: the fill's own start and tags. */
-  isCurrent(start?: StampPosition, tags?: readonly string[]): boolean;
+  isCurrent(start: StampPosition, tags: readonly string[]): boolean;
   /**
    * Whether it is kept.
    *
    * @param variants what is stored beside it, so that it is found
    */
   save(
+    view: ViewKey,
     entry: Entry,
     lease: string | undefined,
     trace: RequestTrace | undefined,
@@ -37,9 +37,9 @@ export interface FillHost {
   now(): number;
   /** Milliseconds of a clock for durations. */
   elapsed(): number;
-  skipped?(reason: SkipReason): void;
-  release(lease: string, uncacheableFor?: number): void;
-  notCacheable(lease: string | undefined): void;
+  skipped?(key: string, reason: SkipReason): void;
+  release(key: string, lease: string, uncacheableFor?: number): void;
+  notCacheable(key: string, lease: string | undefined): void;
 }
 
 /** How a fill ended, for whoever runs one in the background. */
@@ -130,7 +130,7 @@ export class Fill {
 
   /** Whether nothing that the response depends on was evicted since the handler started. */
   isCurrent(): boolean {
-    return this.host.isCurrent();
+    return this.host.isCurrent(this.start, this.tags);
   }
 
   /**
@@ -167,7 +167,7 @@ export class Fill {
         ...(validator !== undefined && { validator }),
       };
       const variants = variant && variantsOf(primary, variant, entry);
-      kept = this.host.save(entry, this.#takeLease(), this.trace, variants);
+      kept = this.host.save(view, entry, this.#takeLease(), this.trace, variants);
     }
     this.#end({ response, current, handlerTime: this.handlerTime, variant }, kept);
   }
@@ -197,7 +197,7 @@ export class Fill {
     if (isSaved && current && !this.#ended) {
       const isIts = variant !== undefined && variant.key === entry.key;
       const variants = isIts ? variantsOf(view.primary ?? view.key, variant, entry) : undefined;
-      kept = this.host.save(entry, this.#takeLease(), this.trace, variants);
+      kept = this.host.save(view, entry, this.#takeLease(), this.trace, variants);
     }
     this.#end({ response: entry.response, current, handlerTime: entry.handlerTime }, kept);
     return entry;
@@ -211,13 +211,13 @@ export class Fill {
   ): void {
     const lease = this.#takeLease();
     // Other instances would run a handler that fails one after the other, each waiting for the one before.
-    if (lease !== undefined) this.host.release(lease, SHARED_BY_NOBODY);
+    if (lease !== undefined) this.host.release(this.view.key, lease, SHARED_BY_NOBODY);
     this.#end({ response, current: this.isCurrent(), handlerTime, variant });
   }
 
   /** The response is for its own client only: those who wait run their own handlers, and so do the next ones. */
   reject(): void {
-    if (!this.#ended) this.host.notCacheable(this.#takeLease());
+    if (!this.#ended) this.host.notCacheable(this.view.key, this.#takeLease());
     this.#end('uncacheable');
   }
 
@@ -230,9 +230,9 @@ export class Fill {
     if (this.#ended) return;
     this.#ended = true;
     const lease = this.#takeLease();
-    if (lease !== undefined) this.host.release(lease);
+    if (lease !== undefined) this.host.release(this.view.key, lease);
     this.flight?.settle(result);
-    if (this.skipped !== undefined) this.host.skipped?.(this.skipped);
+    if (this.skipped !== undefined) this.host.skipped?.(this.view.key, this.skipped);
     this.trace?.fillEnds(kept !== undefined, this.skipped);
     this.onEnd?.({ result, kept, reason: this.skipped });
   }

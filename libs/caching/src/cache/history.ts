@@ -1,3 +1,4 @@
+import { RecentMap } from '../recent-map.js';
 import type { Clock } from './clock.js';
 import type { SkipReason } from './reasons.js';
 
@@ -29,7 +30,8 @@ export interface PastFill {
 
 const MAX_EVICTIONS = 256;
 const MAX_TAGS_EACH = 64;
-const MAX_FILLS = 2_000;
+/** At least as many are remembered, and at most twice. */
+const FILLS = 1_000;
 
 /**
  * What happened lately, so that it can be explained: a bounded number of evictions and, by key, what became of fills.
@@ -37,7 +39,7 @@ const MAX_FILLS = 2_000;
  */
 export class History {
   readonly #evictions: PastEviction[] = [];
-  readonly #fills = new Map<string, PastFill>();
+  readonly #fills = new RecentMap<PastFill>(FILLS);
 
   constructor(private readonly clock: Clock) {}
 
@@ -52,8 +54,6 @@ export class History {
   }
 
   filled(key: string, outcome: PastFill['outcome']): void {
-    this.#fills.delete(key);
-    if (this.#fills.size === MAX_FILLS) this.#fills.delete(this.#fills.keys().next().value as string);
     this.#fills.set(key, { at: this.clock.now(), outcome });
   }
 

@@ -4,7 +4,7 @@ import type { CacheStore } from '../stores/store.js';
 import { BackgroundWork } from './background-work.js';
 import { type Clock, elapsed } from './clock.js';
 import { type Entry, isEntry, isFresh } from './entry.js';
-import { Fill, type ViewKey } from './fill.js';
+import { Fill, type FillHost, type ViewKey } from './fill.js';
 import { StoreGuard } from './guard.js';
 import type { StoreTrouble } from './store-trouble.js';
 import { FillLease } from './fill-lease.js';
@@ -76,6 +76,20 @@ export class ViewCache {
   readonly #background = new BackgroundWork();
   readonly #storeTimeout: number;
   readonly #onFilled: ViewCacheOptions['onFilled'];
+  /** One for all fills, as what is made for each of them is felt with each miss. */
+  readonly #host: FillHost = {
+    isCurrent: (start, tags) => this.#store.isCurrent(start, tags),
+    save: (view, entry, lease, trace, variants) =>
+      this.#save(view, entry, lease, trace ?? this.#events.begin(view.route), variants),
+    now: () => this.#clock.now(),
+    elapsed: () => elapsed(this.#clock),
+    skipped: (key, reason) => this.#onFilled?.(key, reason),
+    release: (key, lease, uncacheableFor) => this.#leases.release(key, lease, uncacheableFor),
+    notCacheable: (key, lease) => {
+      this.#hitForMiss.add(key);
+      if (lease !== undefined) this.#leases.release(key, lease, HIT_FOR_MISS_LIFE);
+    },
+  };
   #fills = 0;
 
   constructor({
@@ -206,13 +220,12 @@ export class ViewCache {
     const start = this.#store.position;
     tags.push(view.key);
     return new Fill(view, start, 0, tags, undefined, {
-      isCurrent: (since = start, of = tags) => this.#store.isCurrent(since, of),
-      save: (entry) => {
+      ...this.#host,
+      save: (_view, entry) => {
         take(entry);
         return false;
       },
-      now: () => this.#clock.now(),
-      elapsed: () => elapsed(this.#clock),
+      skipped: () => undefined,
       release: () => undefined,
       notCacheable: () => undefined,
     });
@@ -288,19 +301,7 @@ export class ViewCache {
     tags.push(view.key);
     if (view.primary !== undefined) tags.push(view.primary);
     const flight = leads ? this.#flights.lead(view.key, start, tags) : undefined;
-    return new Fill(view, start, ++this.#fills, tags, flight, {
-      isCurrent: (since = start, of = tags) => this.#store.isCurrent(since, of),
-      save: (entry, lease, trace, variants) =>
-        this.#save(view, entry, lease, trace ?? this.#events.begin(view.route), variants),
-      now: () => this.#clock.now(),
-      elapsed: () => elapsed(this.#clock),
-      skipped: (reason) => this.#onFilled?.(view.key, reason),
-      release: (lease, uncacheableFor) => this.#leases.release(view.key, lease, uncacheableFor),
-      notCacheable: (lease) => {
-        this.#hitForMiss.add(view.key);
-        if (lease !== undefined) this.#leases.release(view.key, lease, HIT_FOR_MISS_LIFE);
-      },
-    });
+    return new Fill(view, start, ++this.#fills, tags, flight, this.#host);
   }
 
   #save(

@@ -104,9 +104,15 @@ export function mayStore(policy: StoringPolicy, head: ResponseHead, wish: Handle
   const own = ownReason(head, wish);
   if (own !== undefined) return { store: false, reason: own };
   const ttl = policy.statuses.get(head.status);
-  const { freshness } = policy;
-  const canRevalidate = freshness.canRevalidate && wish.validator !== undefined;
-  const verdict = lifeOf({ ...freshness, canRevalidate, ttl: wish.ttl ?? ttl ?? ANY_TTL }, head);
+  const { mode, staleWhileRevalidate, staleIfError, canRevalidate } = policy.freshness;
+  const rules: FreshnessPolicy = {
+    mode,
+    ttl: wish.ttl ?? ttl ?? ANY_TTL,
+    staleWhileRevalidate,
+    staleIfError,
+    canRevalidate: canRevalidate && wish.validator !== undefined,
+  };
+  const verdict = lifeOf(rules, head);
   if (!verdict.store && !SHAREABLE.has(verdict.reason)) return verdict;
   const names = uncoveredVary(policy, head);
   const variant = names?.length === 0 ? undefined : names && head.variantBy(names);

@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import type { StoredResponse } from '../cache/entry.js';
+import type { EntryLife, StoredResponse } from '../cache/entry.js';
 import type { SkipReason } from '../cache/reasons.js';
 import type { Fill } from '../cache/fill.js';
 import type { Variant } from '../cache/variants.js';
@@ -335,12 +335,19 @@ export class ViewRecording {
   }
 
   /** From now, which is later than the verdict where middleware has held the end of the reply. */
-  #keep(response: StoredResponse, { keepUntil, ...life }: StoredLife): void {
+  #keep(response: StoredResponse, life: StoredLife): void {
     const { fill } = this;
     const now = fill.now();
-    const since = now - this.#judgedAt();
-    const ageAtStore = life.ageAtStore + Math.max(0, since);
-    fill.store(response, keepUntil - now, { ...life, ageAtStore }, this.#variant);
+    const since = Math.max(0, now - this.#judgedAt());
+    const kept: EntryLife = {
+      freshUntil: life.freshUntil,
+      ageAtStore: life.ageAtStore + since,
+      staleWhileRevalidateUntil: life.staleWhileRevalidateUntil,
+      staleIfErrorUntil: life.staleIfErrorUntil,
+      alwaysRevalidate: life.alwaysRevalidate,
+      staleForbidden: life.staleForbidden,
+    };
+    fill.store(response, life.keepUntil - now, kept, this.#variant);
   }
 
   /** The client left before the response was complete: one of those who wait runs the handler instead. */

@@ -71,6 +71,8 @@ interface RecordedReply extends Recorded {
   /** Of node's response alone, where the handler may write to that past the reply, whose fields then never leave. */
   readonly rawBefore: HeaderBag | undefined;
   hidden: Hidden;
+  /** What the hooks were given of a body that was recorded whole: its bytes are there already. */
+  text: string | undefined;
 }
 
 /** What is to be added to replies, should they be pages. */
@@ -159,6 +161,7 @@ export class FastifyPlatform implements HttpPlatform {
       rawHandler: options.rawHandler,
       rawBefore: options.rawHandler ? raw.getHeaders() : undefined,
       hidden: hideConditionals(request.headers),
+      text: undefined,
     };
     raw[RECORDED] = recorded;
     watchHead(raw, recorded);
@@ -232,7 +235,9 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
   if (answer !== undefined) return done(null, payload);
   if (recording.etag !== undefined) reply.header('etag', recording.etag);
   const wanted = recording.answerTo(conditionsOf(recorded.request));
-  done(null, wanted.kind === 'full' ? payload : takeAnswer(reply, recording, wanted));
+  if (wanted.kind !== 'full') return done(null, takeAnswer(reply, recording, wanted));
+  if (typeof payload === 'string') recorded.text = payload;
+  done(null, payload);
 }
 
 /**
@@ -283,7 +288,8 @@ function putReplyHead(reply: Reply, stored: StoredResponse, fields: VerdictField
 }
 
 /** The head is the last moment at which later hooks' cookies show and the verdict can be told. */
-function watchHead(raw: ServerResponse, { recording, rawBefore }: RecordedReply): void {
+function watchHead(raw: ServerResponse, recorded: RecordedReply): void {
+  const { recording, rawBefore } = recorded;
   const { writeHead } = raw;
   const lateField = (name: string): HeaderBag[string] => raw.getHeader(name);
   const tell = (): VerdictFields => {
@@ -311,8 +317,20 @@ function watchHead(raw: ServerResponse, { recording, rawBefore }: RecordedReply)
       recording.noteLate(lateField);
       recording.settle();
     }
+    sendRecorded(raw, recorded);
     return raw;
   });
+}
+
+/**
+ * Unless a later hook has changed the body, node is given the bytes that were recorded in place of their text, which it
+ * would encode once more.
+ */
+function sendRecorded(raw: ServerResponse, { text, recording: { body } }: RecordedReply): void {
+  if (text === undefined || body === undefined) return;
+  const { end } = raw;
+  replaceMethod(raw, 'end', ((chunk: unknown, ...rest: unknown[]) =>
+    end.call(raw, chunk === text ? body : chunk, ...(rest as [never, never]))) as typeof end);
 }
 
 /** For handlers that write to node's response themselves, past the `onSend` hooks. */
