@@ -5,7 +5,8 @@ import type { Exchange } from './http/delivery.js';
 import type { FrameworkResponse, HttpPlatform } from './http/platform/platform.js';
 import type { PageWatch } from './http/page-watch.js';
 import { type FrameworkRequest, RequestView } from './http/request-view.js';
-import type { RoutePolicy, RouteTable } from './http/route-table.js';
+import type { RoutePolicy } from './http/route-policy.js';
+import type { RouteTable } from './http/route-table.js';
 import type { ViewServer } from './http/view-server.js';
 
 /** What the interceptor is wired to; there once the application has found its routes and its platform. */

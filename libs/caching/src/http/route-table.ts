@@ -6,7 +6,6 @@ import { RouteCompiler, type RouteSources } from './route-compiler.js';
 import type { RoutePolicy, ViewPolicy } from './route-policy.js';
 import { siteOf } from './route-site.js';
 
-export type { RoutePolicy } from './route-policy.js';
 
 /** All handlers of the application that the cache has to do with, found from Nest's metadata at bootstrap. */
 export class RouteTable {

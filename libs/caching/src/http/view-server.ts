@@ -14,7 +14,7 @@ import type { Redispatcher } from './background/redispatch.js';
 import type { Forwarded } from './cache-headers.js';
 import type { Compression } from './compression.js';
 import { Delivery, type Exchange, fieldsOf, type RequestObserver, SENT, timed } from './delivery.js';
-import { askUser } from './key-builder.js';
+import { askUser } from './user-callback.js';
 import type { KeyBypass } from './key-strategy.js';
 import type { ViewPolicy } from './route-policy.js';
 import { RequestWishes, type Wish } from './request-wishes.js';
