@@ -1,7 +1,7 @@
 import { CacheCallbackError, CachingConfigError, describe } from '../caching.errors.js';
 import { chain, type MaybePromise } from '../cache/maybe-promise.js';
 import type { CacheTags } from '../decorators.js';
-import { callUser } from './key-builder.js';
+import { callUser } from './user-callback.js';
 import type { RequestView } from './request-view.js';
 import {
   ALL_VIEWS,
@@ -37,11 +37,12 @@ export function tagsOf(
     routeTag(route),
     ...(typeof tags === 'function' ? [] : (tags ?? [])).map(userTag),
   ];
-  const own = (request: RequestView): string[] => {
-    const { url, originalUrl } = request;
-    const found = [...fixed, routeParamsTag(route, request.params), ...targetTags(url)];
-    if (originalUrl !== url) found.push(...targetTags(originalUrl));
-    return found;
+  // One text for all entries of a route without parameters.
+  const bare = routeParamsTag(route, {});
+  const own = ({ url, originalUrl, params }: RequestView): string[] => {
+    const hasParams = Object.keys(params).length > 0;
+    const found = fixed.concat(hasParams ? routeParamsTag(route, params) : bare, targetTags(url));
+    return originalUrl === url ? found : found.concat(targetTags(originalUrl));
   };
   if (typeof tags !== 'function') return own;
   return (request) =>
