@@ -1,5 +1,4 @@
 import type { Clock } from '../cache/clock.js';
-import { bytesOf, type Entry } from '../cache/entry.js';
 import type { TierObserver } from '../stores/tier-observer.js';
 import type { CacheEvents } from './events.js';
 
@@ -20,10 +19,9 @@ export function tellTier(events: CacheEvents, clock: Clock, store: string): Tier
 }
 
 /** Tells of entries that memory had no room for. */
-export function tellDropped(events: CacheEvents, clock: Clock): (entry: Entry) => void {
-  return ({ response }) => {
+export function tellDropped(events: CacheEvents, clock: Clock): (bytes: number) => void {
+  return (bytes) => {
     if (!events.active) return;
-    const bytes = bytesOf(response);
     events.emit({ type: 'evicted', at: clock.now(), cause: 'capacity', bytes });
   };
 }

@@ -1,9 +1,17 @@
 import { LRUCache } from 'lru-cache';
 import { CachingConfigError } from '../caching.errors.js';
 import { type Clock, elapsed, systemClock } from '../cache/clock.js';
-import { type Entry, type EntryLife, sizeOf, softened, type StoredResponse } from '../cache/entry.js';
+import {
+  bytesOf,
+  type Entry,
+  type EntryLife,
+  sizeOf,
+  softened,
+  type StoredResponse,
+} from '../cache/entry.js';
 import { EvictionLog, type StampPosition } from '../cache/stamps.js';
 import { VariantIndex } from '../cache/variants.js';
+import { BodyMemory } from './body-memory.js';
 import type { CacheStore } from './store.js';
 
 export interface MemoryStoreOptions {
@@ -15,6 +23,9 @@ export interface MemoryStoreOptions {
 }
 
 export const MEMORY_DEFAULTS = { maxBytes: 64 * 1024 * 1024, maxEntries: 100_000 } as const;
+
+/** What may wait for bodies to be stored, beside what is held: so much of `maxBytes`, and no more than so many bytes. */
+const IDLE = { share: 1 / 16, atMost: 1024 * 1024 } as const;
 
 /** Entries looked at in one turn of the event loop to free evicted ones: below a millisecond, if all of them are. */
 const SWEEP_SLICE = 100;
@@ -43,11 +54,14 @@ class HeldEntry implements Held {
   readonly validator: string | undefined;
   readonly vary: readonly string[] | undefined;
   #checkedAt: StampPosition;
+  /** Its body, where it is a copy that nobody outside of the store has seen yet. */
+  #unseen: Buffer | undefined;
 
-  constructor(entry: Entry, checkedAt: StampPosition) {
+  /** @param copy of its body, which only this entry has */
+  constructor(entry: Entry, checkedAt: StampPosition, copy: Buffer | undefined) {
     this.key = entry.key;
     this.variantOf = entry.variantOf;
-    this.response = entry.response;
+    this.response = copy === undefined ? entry.response : { ...entry.response, body: copy };
     this.tags = entry.tags;
     this.start = entry.start;
     this.order = entry.order;
@@ -58,6 +72,25 @@ class HeldEntry implements Held {
     this.validator = entry.validator;
     this.vary = entry.vary;
     this.#checkedAt = checkedAt;
+    this.#unseen = copy;
+  }
+
+  /** To be handed out: from now on somebody may be sending its body, for however long. */
+  seen(): this {
+    this.#unseen = undefined;
+    return this;
+  }
+
+  /** What its copy of the body takes beside the body's length, in bytes. */
+  get spare(): number {
+    return this.#unseen === undefined ? 0 : BodyMemory.spareOf(this.#unseen);
+  }
+
+  /** It is not held any more: the memory of its body, where that can be used again. Given once. */
+  release(): Buffer | undefined {
+    const copy = this.#unseen;
+    this.#unseen = undefined;
+    return copy;
   }
 
   isCurrent(log: EvictionLog): boolean {
@@ -87,11 +120,11 @@ export class MemoryStore implements CacheStore {
   readonly softens = true;
   readonly largestBody: number;
   /**
-   * Told of each entry that could have gone on to be served, had there been room for it.
+   * Told the bytes of each response that could have gone on to be served, had there been room for it.
    *
    * @internal
    */
-  onDropped: ((entry: Entry) => void) | undefined;
+  onDropped: ((bytes: number) => void) | undefined;
   readonly #clock: Clock;
   readonly #log: EvictionLog;
   readonly #entries: LRUCache<string, HeldEntry>;
@@ -101,6 +134,7 @@ export class MemoryStore implements CacheStore {
    */
   readonly #keys = new Set<string>();
   readonly #variants = new VariantIndex();
+  readonly #bodies: BodyMemory;
   #sweep: { readonly rest: Iterator<string>; readonly startedAt: number } | undefined;
   #sweepPending = false;
   #restUntil = 0;
@@ -119,14 +153,16 @@ export class MemoryStore implements CacheStore {
     // What is left is for headers, tags and the rest of an entry.
     this.largestBody = Math.floor(maxBytes * 0.9);
     this.#log = new EvictionLog({ clock });
+    this.#bodies = new BodyMemory(Math.min(maxBytes * IDLE.share, IDLE.atMost));
     this.#entries = new LRUCache({
       max: maxEntries,
       maxSize: maxBytes,
-      sizeCalculation: (entry) => sizeOf(entry),
+      sizeCalculation: (entry) => sizeOf(entry) + entry.spare,
       dispose: (entry, key, reason) => {
         this.#keys.delete(key);
         this.#variants.remove(entry);
         if (reason === 'evict') this.#tellDropped(entry);
+        this.#reuse(entry);
       },
     });
   }
@@ -154,7 +190,7 @@ export class MemoryStore implements CacheStore {
       this.#entries.delete(key);
       return this.#log.position;
     }
-    return entry;
+    return entry.seen();
   }
 
   set(entry: Entry): boolean {
@@ -162,12 +198,17 @@ export class MemoryStore implements CacheStore {
     this.#log.expectLife(entry.expiresAt - entry.storedAt);
     const present = this.#entries.peek(entry.key);
     if (present !== undefined && present.order > entry.order && present.isCurrent(this.#log)) return false;
-    const held = new HeldEntry(entry, this.#log.position);
+    const { body, delivery } = entry.response;
+    const copy = body === undefined || delivery === 'value' ? undefined : this.#bodies.copyOf(body);
+    const held = new HeldEntry(entry, this.#log.position, copy);
     // Its fill may have begun before a soft eviction.
     held.soften(this.#log);
     this.#entries.set(entry.key, held);
     // An entry above `maxBytes` is refused by the LRU without a word.
-    if (!this.#entries.has(entry.key)) return false;
+    if (!this.#entries.has(entry.key)) {
+      this.#reuse(held);
+      return false;
+    }
     this.#keys.add(entry.key);
     const displaced = this.#variants.add(entry);
     if (displaced !== undefined) this.#entries.delete(displaced);
@@ -189,7 +230,7 @@ export class MemoryStore implements CacheStore {
   peek(key: string): Entry | undefined {
     const entry = this.#entries.peek(key);
     if (entry === undefined || entry.expiresAt <= this.#clock.now()) return undefined;
-    return entry.isCurrent(this.#log) ? entry : undefined;
+    return entry.isCurrent(this.#log) ? entry.seen() : undefined;
   }
 
   each(visit: (entry: Entry) => boolean): void {
@@ -207,13 +248,19 @@ export class MemoryStore implements CacheStore {
 
   close(): void {
     this.#entries.clear();
+    this.#bodies.clear();
     this.#sweep = undefined;
   }
 
   #tellDropped(entry: HeldEntry): void {
     const { onDropped } = this;
     if (onDropped === undefined || entry.expiresAt <= this.#clock.now()) return;
-    if (entry.isCurrent(this.#log)) onDropped(entry);
+    if (entry.isCurrent(this.#log)) onDropped(bytesOf(entry.response));
+  }
+
+  #reuse(dropped: HeldEntry): void {
+    const copy = dropped.release();
+    if (copy !== undefined) this.#bodies.reuse(copy);
   }
 
   /** The stamp has hidden the entries already; their bytes are freed here, a slice at a time. */
