@@ -295,6 +295,31 @@ describe.each(PLATFORMS)('CacheRoutes on %s', (platform) => {
     expect(closed).toBe(1);
   });
 
+  it.each([0, 1, 2, 3, 4, 5])(
+    'ends when it is told to %i turns after its source had something to say',
+    async (turns) => {
+      const abort = new AbortController();
+      let say: (result: IteratorResult<string>) => void = () => undefined;
+      let asked = 0;
+      const queue: AsyncIterable<string> = {
+        [Symbol.asyncIterator]: () => ({
+          next: () => {
+            asked += 1;
+            return new Promise((resolve) => (say = resolve));
+          },
+        }),
+      };
+      const warming = routes.warm(BooksController, 'list', queue, { signal: abort.signal, concurrency: 4 });
+      await new Promise((resolve) => setImmediate(resolve));
+      say({ value: '/books?page=1', done: false });
+      // What was said is on its way to the one who asked first, and the next one is about to ask.
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      abort.abort();
+      await expect(warming).resolves.toMatchObject({ dropped: 0 });
+      expect(asked).toBeLessThanOrEqual(2);
+    },
+  );
+
   it('rejects with what its source fails with, also where it fails to close', async () => {
     async function* rows() {
       yield '/books?page=1';

@@ -110,6 +110,8 @@ async function* iterate(
   let isOpen = true;
   try {
     for (;;) {
+      // Who has waited for its turn may be told to end before it asks.
+      if (signal?.aborted === true) return;
       // One that fails has ended.
       isOpen = false;
       const next = await nextOf(iterator, signal);

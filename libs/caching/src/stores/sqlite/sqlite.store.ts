@@ -6,6 +6,7 @@ import { checkNames } from '../../check-names.js';
 import { digestOf } from '../digest.js';
 import { kindOf } from '../kind-of.js';
 import type { Lease, SharedLookup, SharedTier, SharedTierHost } from '../shared-tier.js';
+import { damaged, OPEN_TO_ALL } from './sqlite-caveats.js';
 import { DRIVERS, isBusy, loadDriver, type OpenDatabase, type SqliteDriver } from './sqlite-driver.js';
 import { isOpenToAll, SqliteFile } from './sqlite-file.js';
 import { SqliteLeases } from './sqlite-leases.js';
@@ -37,17 +38,6 @@ const PRUNE_EVERY = 60_000;
 
 /** Milliseconds between two attempts to open a file that can't be opened. */
 const OPEN_EVERY = 1_000;
-
-const OPEN_TO_ALL =
-  'The file of sqlite() can be read or written by everybody on this machine, and may hold responses for one person ' +
-  'only: chmod o-rw, or let it be made anew.';
-
-function damaged(file: string): string {
-  return (
-    `The file of sqlite() is damaged, or no database: ${file}. Until it is removed, requests run their handlers. ` +
-    `Remove it together with ${file}-wal and ${file}-shm, also while the application runs: another is begun.`
-  );
-}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
