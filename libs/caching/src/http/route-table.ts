@@ -6,7 +6,6 @@ import { RouteCompiler, type RouteSources } from './route-compiler.js';
 import type { RoutePolicy, ViewPolicy } from './route-policy.js';
 import { siteOf } from './route-site.js';
 
-
 /** All handlers of the application that the cache has to do with, found from Nest's metadata at bootstrap. */
 export class RouteTable {
   readonly #routes = new Map<unknown, Map<unknown, RoutePolicy>>();
