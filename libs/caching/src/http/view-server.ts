@@ -1,47 +1,24 @@
 import { GatewayTimeoutException } from '@nestjs/common';
-import { defer, from, mergeAll, mergeMap, type Observable, tap, throwError } from 'rxjs';
-import { type Entry, isEntry } from '../cache/entry.js';
-import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
-import type { Fill, ViewKey } from '../cache/fill.js';
-import type { VariantKeyOf } from '../cache/variants.js';
-import type { Missed, Ticket, ViewCache } from '../cache/view-cache.js';
+import { type Observable, throwError } from 'rxjs';
 import { type Clock, elapsed } from '../cache/clock.js';
+import { type Entry, isEntry } from '../cache/entry.js';
+import type { ViewKey } from '../cache/fill.js';
+import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
+import type { Missed, ViewCache } from '../cache/view-cache.js';
 import type { CacheEvents } from '../observe/events.js';
 import { admit, type CredentialRules } from './admission.js';
 import { dispatchOf } from './background/dispatch.js';
 import { DispatchedServing } from './background/dispatched-serving.js';
 import type { Redispatcher } from './background/redispatch.js';
-import type { Forwarded } from './cache-headers.js';
+import { Bypassing, type OnBypass } from './bypassing.js';
 import type { Compression } from './compression.js';
-import { Delivery, type Exchange, fieldsOf, type RequestObserver, SENT, timed } from './delivery.js';
-import { askUser } from './user-callback.js';
-import type { KeyBypass } from './key-strategy.js';
-import type { ViewPolicy } from './route-policy.js';
+import { Delivery, type Exchange, fieldsOf, type RequestObserver } from './delivery.js';
+import { type Answered, FillServing, flatten, forwarded, missOf } from './fill-serving.js';
+import { lookUp } from './look-up.js';
 import { RequestWishes, type Wish } from './request-wishes.js';
-import { renewOr } from './renewal.js';
-import { runHandler } from './run-handler.js';
+import type { ViewPolicy } from './route-policy.js';
 import { StaleServing } from './stale/stale-serving.js';
-
-/** How often a request that waits may be sent to another flight before it runs its own handler. */
-const MAX_RETRIES = 8;
-
-/** A request that found nothing to answer it with, on its way to a response. */
-interface Miss {
-  readonly policy: ViewPolicy;
-  readonly exchange: Exchange;
-  readonly view: ViewKey;
-  /** Milliseconds that it has waited for the store. */
-  readonly spent: number;
-  readonly fwd: Forwarded;
-  /** What is stored and no longer fresh, for where the handler fails. */
-  readonly stale?: Entry | undefined;
-  /** What is stored and may not answer by itself, also where it may not be served stale. */
-  readonly stored?: Entry | undefined;
-  /** Which of the key's responses would be its own, should there be several. */
-  readonly variantKeyOf: VariantKeyOf;
-}
-
-type Answered = MaybePromise<Observable<unknown>>;
+import { askUser } from './user-callback.js';
 
 /**
  * The way of a request through a cached route: admission, key, look-up, and then a hit, a wait for another's fill,
@@ -52,22 +29,32 @@ export class ViewServer {
   readonly #delivery: Delivery;
   readonly #dispatched: DispatchedServing;
   readonly #stale: StaleServing;
+  readonly #bypassing: Bypassing;
+  readonly #fills: FillServing;
 
   constructor(
     private readonly cache: ViewCache,
     private readonly clock: Clock,
     private readonly events: CacheEvents,
     private readonly credentials: CredentialRules,
-    private readonly onBypass: (policy: ViewPolicy, reason: KeyBypass['bypass']) => void,
+    onBypass: OnBypass,
     private readonly background: Redispatcher,
     deadline: number,
-    private readonly observer: RequestObserver,
+    observer: RequestObserver,
     private readonly compression?: Compression,
   ) {
     this.#wishes = new RequestWishes(clock);
     this.#delivery = new Delivery(clock, observer, compression);
     this.#dispatched = new DispatchedServing(cache, credentials);
     this.#stale = new StaleServing({ cache, clock, background, delivery: this.#delivery, deadline });
+    this.#bypassing = new Bypassing(onBypass);
+    this.#fills = new FillServing({
+      cache,
+      delivery: this.#delivery,
+      bypassing: this.#bypassing,
+      stale: this.#stale,
+      observer,
+    });
   }
 
   serve(policy: ViewPolicy, exchange: Exchange): MaybePromise<Observable<unknown>> {
@@ -78,11 +65,11 @@ export class ViewServer {
     const dispatch = this.background.isActive ? dispatchOf(exchange.request.raw) : undefined;
     if (dispatch !== undefined) return this.#dispatched.serve(dispatch, policy, exchange);
     return chain(admit(policy, exchange.request, this.credentials), (admitted) => {
-      if ('bypass' in admitted) return this.#bypass(policy, exchange, admitted);
+      if ('bypass' in admitted) return this.#bypassing.answer(policy, exchange, admitted);
       return chain(policy.key.build(exchange.request, admitted.principal), (built) => {
-        if ('bypass' in built) return this.#bypass(policy, exchange, built);
+        if ('bypass' in built) return this.#bypassing.answer(policy, exchange, built);
         const view = policy.learned.viewOf(built, exchange.request.headers);
-        if ('bypass' in view) return this.#bypass(policy, exchange, view);
+        if ('bypass' in view) return this.#bypassing.answer(policy, exchange, view);
         exchange.trace?.identify(view.key);
         // A stored GET answers a HEAD as well (RFC 9110 §9.3.2); what a HEAD is answered with is no GET's response.
         if (exchange.request.method === 'HEAD') return this.#head(policy, exchange, view);
@@ -93,38 +80,15 @@ export class ViewServer {
           (wanted) => {
             if (!wanted) return this.#heed(policy, exchange, view);
             exchange.trace?.refresh('callback', 'started');
-            return this.#refresh(policy, exchange, view);
+            return this.#fills.refresh(policy, exchange, view);
           },
         );
       });
     });
   }
 
-  #bypass(policy: ViewPolicy, exchange: Exchange, { bypass: reason }: KeyBypass): Observable<unknown> {
-    exchange.trace?.bypassed(reason);
-    this.onBypass(policy, reason);
-    const { platform, response, trace } = exchange;
-    const fields = fieldsOf(policy, { kind: 'bypass', reason });
-    platform.setFields(response, trace === undefined ? fields : timed(trace, platform, response, fields));
-    return exchange.handle();
-  }
-
-  /** @param spent milliseconds that the request has waited for the store already */
-  #ask({ trace }: Exchange, { key }: ViewKey, spent = 0): MaybePromise<Entry | Missed> {
-    if (trace === undefined) return this.cache.lookup(key, spent);
-    const since = trace.elapsed();
-    const answer = this.cache.lookup(key, spent);
-    const asked = isPromiseLike(answer) ? 'shared' : 'local';
-    return chain(answer, (found) => {
-      const entry = isEntry(found) ? found : found.stale;
-      const state = isEntry(found) ? 'fresh' : entry === undefined ? 'nothing' : 'stale';
-      trace.lookup(state, entry && (entry.tier ?? 'local'), asked, since);
-      return found;
-    });
-  }
-
   #head(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
-    return chain(this.#ask(exchange, view), (found) => {
+    return chain(lookUp(this.cache, exchange, view), (found) => {
       if (isEntry(found)) return this.#delivery.hit(policy, exchange, found);
       const own = this.#variant(policy, exchange, view, found, (variant) =>
         this.#head(policy, exchange, variant),
@@ -132,7 +96,7 @@ export class ViewServer {
       if (own !== undefined) return own;
       const stale = this.#stale.forHead(found.stale);
       return stale === undefined
-        ? this.#bypass(policy, exchange, { bypass: 'method' })
+        ? this.#bypassing.answer(policy, exchange, { bypass: 'method' })
         : this.#delivery.stale(policy, exchange, stale, 'while-revalidate');
     });
   }
@@ -147,7 +111,7 @@ export class ViewServer {
   ): Answered | undefined {
     const own = policy.learned.elsewhere(view, vary, exchange.request.headers);
     if (own === undefined) return undefined;
-    return 'bypass' in own ? this.#bypass(policy, exchange, own) : proceed(own);
+    return 'bypass' in own ? this.#bypassing.answer(policy, exchange, own) : proceed(own);
   }
 
   /** What the request itself says of how it wants to be answered, where the route honours that. */
@@ -155,7 +119,7 @@ export class ViewServer {
     const wish = policy.honoursRequests ? this.#wishes.of(exchange.request.headers) : undefined;
     if (wish === undefined) return this.#lookup(policy, exchange, view);
     const askedAt = elapsed(this.clock);
-    return chain(this.#ask(exchange, view), (found) =>
+    return chain(lookUp(this.cache, exchange, view), (found) =>
       this.#grant(policy, exchange, view, wish, found, askedAt),
     );
   }
@@ -187,10 +151,10 @@ export class ViewServer {
     if (action === 'refresh') {
       exchange.trace?.refresh('request', 'started');
       // §5.2.1.4 asks for a successful validation, which the route's validator may give.
-      return this.#refresh(policy, exchange, view, mayStore, 'request', mayStore ? entry : undefined);
+      return this.#fills.refresh(policy, exchange, view, mayStore, 'request', mayStore ? entry : undefined);
     }
     if (!mayStore)
-      return this.#refresh(
+      return this.#fills.refresh(
         policy,
         exchange,
         view,
@@ -203,7 +167,7 @@ export class ViewServer {
   }
 
   #lookup(policy: ViewPolicy, exchange: Exchange, view: ViewKey, spent = 0): Answered {
-    const found = this.#ask(exchange, view, spent);
+    const found = lookUp(this.cache, exchange, view, spent);
     if (!isPromiseLike(found))
       return isEntry(found)
         ? this.#hit(policy, exchange, view, found)
@@ -254,124 +218,18 @@ export class ViewServer {
     if (own !== undefined) return own;
     exchange.trace?.miss(missed.stale === undefined ? 'absent' : 'stale');
     const fwd = forwarded(view, missed);
-    const miss = this.#missOf(policy, exchange, view, spent, fwd, stale, missed.stale);
+    const miss = missOf(policy, exchange, view, spent, fwd, stale, missed.stale);
     const { variantKeyOf } = miss;
     const tags = policy.tags(exchange.request);
-    if (!isPromiseLike(tags)) return this.#follow(miss, this.cache.join(view, missed, tags, variantKeyOf));
+    if (!isPromiseLike(tags))
+      return this.#fills.follow(miss, this.cache.join(view, missed, tags, variantKeyOf));
     // While the callback was asked, another request may have filled the cache.
     return tags.then((known) =>
-      chain(this.#ask(exchange, view, spent), (found) =>
+      chain(lookUp(this.cache, exchange, view, spent), (found) =>
         isEntry(found)
           ? this.#delivery.hit(policy, exchange, found)
-          : this.#follow(miss, this.cache.join(view, found, known, variantKeyOf)),
+          : this.#fills.follow(miss, this.cache.join(view, found, known, variantKeyOf)),
       ),
     );
   }
-
-  #missOf(
-    policy: ViewPolicy,
-    exchange: Exchange,
-    view: ViewKey,
-    spent: number,
-    fwd: Forwarded,
-    stale?: Entry,
-    stored?: Entry,
-  ): Miss {
-    const variantKeyOf = policy.learned.keysOf(view, exchange.request.headers);
-    return { policy, exchange, view, spent, fwd, stale, stored, variantKeyOf };
-  }
-
-  #follow(miss: Miss, ticket: Ticket, retries = MAX_RETRIES): Observable<unknown> {
-    const { policy, exchange, view } = miss;
-    if (ticket.role === 'fill') {
-      const { fill } = ticket;
-      return policy.clusterWide && fill.leads ? this.#claim(miss, fill) : this.#fill(miss, fill);
-    }
-    return from(ticket.outcome).pipe(
-      mergeMap((outcome) => {
-        const { stale } = miss;
-        const instead = stale && this.#stale.afterFlight({ policy, exchange, view, stale }, outcome);
-        if (instead !== undefined) return instead;
-        if (typeof outcome !== 'string') return this.#delivery.collapsed(policy, exchange, outcome, miss.fwd);
-        // Nobody waits for the response any more, so no handler runs for it.
-        if (exchange.platform.isGone(exchange.response)) return SENT;
-        const isAlone = outcome !== 'retry' || retries === 0;
-        return flatten(
-          chain(policy.tags(exchange.request), (tags) => {
-            if (isAlone) return this.#follow(miss, this.cache.alone(view, tags), 0);
-            return this.#rejoin(miss, tags, retries - 1);
-          }),
-        );
-      }),
-    );
-  }
-
-  /** The response was not for this request: it goes on with its own variant, if that was the reason. */
-  #rejoin(miss: Miss, tags: string[], retries: number): Answered {
-    const { policy, exchange, view, spent } = miss;
-    const own = policy.learned.viewOf(view, exchange.request.headers);
-    if ('bypass' in own) return this.#bypass(policy, exchange, own);
-    if (own === view) return this.#follow(miss, this.cache.rejoin(view, tags, miss.variantKeyOf), retries);
-    // One may have been stored by somebody who knew.
-    return chain(this.#ask(exchange, own, spent), (found) => {
-      if (isEntry(found)) return this.#delivery.hit(policy, exchange, found);
-      const next = this.#missOf(policy, exchange, own, spent, forwarded(own, found), undefined, found.stale);
-      return this.#follow(next, this.cache.join(own, found, tags, next.variantKeyOf), retries);
-    });
-  }
-
-  /** Waits for its turn among all instances; another may have filled by then. */
-  #claim(miss: Miss, fill: Fill): Observable<unknown> {
-    const { policy, exchange, view, spent } = miss;
-    const claimed = this.cache.claim(fill, spent).then((entry) => {
-      if (entry !== undefined)
-        return this.#delivery.collapsed(policy, exchange, { ...entry, handlerTime: entry.handlerTime });
-      if (fill.variedBy !== undefined) {
-        policy.learned.learn(view, fill.variedBy);
-        fill.abort();
-        return chain(policy.tags(exchange.request), (tags) => this.#rejoin(miss, tags, MAX_RETRIES));
-      }
-      if (!exchange.platform.isGone(exchange.response)) return this.#fill(miss, fill);
-      fill.abort();
-      return SENT;
-    });
-    // Nest may have torn this down before its turn came.
-    return flatten(claimed).pipe(tap({ unsubscribe: () => fill.abort() }));
-  }
-
-  #refresh(
-    policy: ViewPolicy,
-    exchange: Exchange,
-    view: ViewKey,
-    mayStore = true,
-    fwd: Forwarded = 'request',
-    stored?: Entry,
-  ): MaybePromise<Observable<unknown>> {
-    return chain(policy.tags(exchange.request), (tags) => {
-      const { fill } = this.cache.alone(view, tags);
-      if (!mayStore) fill.refusal = 'request';
-      return this.#fill(this.#missOf(policy, exchange, view, 0, fwd, undefined, stored), fill);
-    });
-  }
-
-  #fill({ policy, exchange, view, fwd, stale, stored }: Miss, fill: Fill): Observable<unknown> {
-    const rescue = stale && this.#stale.rescue({ policy, exchange, view, stale }, fill);
-    return renewOr(policy, exchange, fill, stored, {
-      renewed: (entry) => this.#delivery.revalidated(policy, exchange, entry, fwd),
-      otherwise: () => {
-        if (fwd !== 'request') this.observer.onFill(policy);
-        return runHandler(policy, exchange, fill, fwd, rescue);
-      },
-    });
-  }
-}
-
-/** RFC 9211 §2.2. */
-function forwarded({ primary }: ViewKey, { stale }: Missed): Forwarded {
-  if (stale !== undefined) return 'stale';
-  return primary === undefined ? 'uri-miss' : 'vary-miss';
-}
-
-function flatten(value: MaybePromise<Observable<unknown>>): Observable<unknown> {
-  return isPromiseLike(value) ? defer(() => value).pipe(mergeAll()) : value;
 }
