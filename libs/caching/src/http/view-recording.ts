@@ -7,10 +7,9 @@ import { BodyRecorder } from './body-recorder.js';
 import { tagFor } from './body-tag.js';
 import type { Forwarded, VerdictFields } from './cache-headers.js';
 import { type FillFieldsPolicy, FillFields } from './fill-fields.js';
-import { diffHeaders, type HeaderBag, type HeaderDiff, isSame, listOf } from './header-diff.js';
+import { diffHeaders, type HeaderBag, type HeaderDiff } from './header-diff.js';
 import {
   type FilteredResponse,
-  mayStore,
   passesFilter,
   type ResponseFilter,
   type StoringPolicy,
@@ -24,9 +23,7 @@ import {
   selectAnswer,
 } from './selected-answer.js';
 import type { StoredLife } from './semantics/freshness.js';
-
-/** Why a response is not stored and yet given to those who wait for it. */
-const SHARED: ReadonlySet<SkipReason> = new Set(['status', 'evicted']);
+import { type DecidedRequest, type RecordedHead, SHARED, StoringDecision } from './storing-decision.js';
 
 /** What a fill needs to know of its route. */
 export interface RecordingPolicy extends StoringPolicy, FillFieldsPolicy {
@@ -38,15 +35,11 @@ export interface RecordingPolicy extends StoringPolicy, FillFieldsPolicy {
 }
 
 /** What of its request counts for what becomes of a response. */
-export interface AskedFor {
+export interface AskedFor extends DecidedRequest {
   /** Why the handler runs, as `Cache-Status` tells it. */
   readonly fwd: Forwarded;
-  /** RFC 9111 §3.5 counts. */
-  readonly isAuthorized: boolean;
   /** There where something stale may be sent in place of a failure. */
   readonly rescue?: Rescue | undefined;
-  /** What the response is, where it varies on these fields beside what the key covers. */
-  readonly variantBy: (names: readonly string[]) => Variant | undefined;
   /** Told of the fields that responses of the key are known to vary on. */
   readonly onVariant: (variant: Variant) => void;
 }
@@ -67,42 +60,22 @@ export interface Rescue {
   atDeadline(task: () => void): () => void;
 }
 
-/** Fields that say how long a response lives. */
-const LIFE_FIELDS = ['cache-control', 'cdn-cache-control', 'expires'] as const;
-
-/** Fields that make a response its client's own; the second is of RFC 2965, and obsolete. */
-const COOKIE_FIELDS = ['set-cookie', 'set-cookie2'] as const;
-
-/** A response's head as it is about to leave the handler's side of the framework. */
-export interface RecordedHead {
-  readonly status: number;
-  readonly statusMessage?: string | undefined;
-  readonly headers: HeaderBag;
-  /** Field names as spelt on the wire, in their order. */
-  readonly names: readonly string[];
-  readonly delivery: StoredResponse['delivery'];
-  /** What there was of these fields when the interceptor started, where that is other than was thought then. */
-  readonly before?: HeaderBag | undefined;
-}
-
 /**
  * One response being recorded for one fill. The platform calls `open`, `push`, `close` and `settle` in this order
  * as the response goes by, or `fail` or `cut` where it will not be complete.
  */
 export class ViewRecording {
-  #head: RecordedHead | undefined;
+  #decision: StoringDecision | undefined;
   #diff: HeaderDiff | undefined;
   #body: BodyRecorder | undefined;
   #hasBody = false;
   #response: StoredResponse | undefined;
-  #verdict: StoringVerdict | undefined;
+  /** Why it is not stored, whatever its head says. */
+  #refusal: SkipReason | undefined;
   /** Something else is sent in its place. */
   #isReplaced = false;
-  #variant: Variant | undefined;
-  /** What the verdict was reached by, and when. */
   #etag: string | undefined;
   readonly #fields: FillFields;
-  #judged: { readonly at: number; readonly ttl: number | undefined } | undefined;
 
   constructor(
     private readonly policy: RecordingPolicy,
@@ -115,11 +88,11 @@ export class ViewRecording {
 
   /** The response's fields when the interceptor started. */
   get before(): HeaderBag {
-    return this.#head?.before ?? this.present;
+    return this.#decision?.head.before ?? this.present;
   }
 
   get opened(): boolean {
-    return this.#head !== undefined;
+    return this.#decision !== undefined;
   }
 
   get closed(): boolean {
@@ -148,39 +121,19 @@ export class ViewRecording {
   }
 
   get delivery(): StoredResponse['delivery'] | undefined {
-    return this.#head?.delivery;
+    return this.#decision?.head.delivery;
   }
 
   /** Notes the head. A second call starts again: an error after the first took the response's place. */
   open(head: RecordedHead): void {
-    this.#head = head;
+    const before = head.before ?? this.present;
     this.#response = undefined;
+    this.#refusal = undefined;
     this.#etag = undefined;
     this.#hasBody = false;
     this.#body = new BodyRecorder(this.policy.maxEntryBytes);
-    this.#diff = diffHeaders(this.before, head.headers, head.names);
-    this.#judge(head);
-  }
-
-  #judge({ status, headers }: RecordedHead): void {
-    const { fill, before } = this;
-    const now = fill.now();
-    this.#judged = { at: now, ttl: fill.ttl };
-    this.#verdict = mayStore(
-      this.policy,
-      {
-        status,
-        headers,
-        varyBefore: listOf(before.vary),
-        cookieAdded: this.#isCookieAdded((name) => headers[name]),
-        requestedAt: fill.startedAt,
-        receivedAt: now,
-        isAuthorized: this.asked.isAuthorized,
-        variantBy: this.asked.variantBy,
-      },
-      fill,
-    );
-    this.#variant = this.#verdict.variant;
+    this.#diff = diffHeaders(before, head.headers, head.names);
+    this.#decision = new StoringDecision(this.policy, this.fill, this.asked, head, before);
   }
 
   /** @param isOurs nobody else will write to the chunk's memory */
@@ -200,25 +153,26 @@ export class ViewRecording {
    * @throws CacheCallbackError where the route's `filter` does
    */
   close(isUnsent: boolean): void {
-    const head = this.#head;
-    if (head === undefined || this.#diff === undefined || this.#body === undefined || this.ended) return;
+    const decision = this.#decision;
+    if (decision === undefined || this.#diff === undefined || this.#body === undefined || this.ended) return;
+    const { head } = decision;
     const body = this.#body.take();
     this.fill.handlerEnds();
-    this.#response = {
+    const response: StoredResponse = {
       status: head.status,
       ...(head.statusMessage && { statusMessage: head.statusMessage }),
       ...this.#diff,
       body: this.#hasBody ? body : undefined,
       delivery: head.delivery,
     };
+    this.#response = response;
     const declared = head.headers['content-length'];
-    if (declared !== undefined && Number(declared) !== body.length) this.#verdict = refuse('length-mismatch');
-    this.#judgeAgain(head);
-    if (this.#verdict?.store !== true) return;
-    if (!this.fill.isCurrent()) this.#verdict = refuse('evicted');
-    else if (!this.#passes({ status: head.status, headers: head.headers, body }))
-      this.#verdict = refuse('filter');
-    else if (isUnsent && this.policy.etag) this.#tag(head, this.#response);
+    if (declared !== undefined && Number(declared) !== body.length) decision.refuse('length-mismatch');
+    decision.again();
+    if (!decision.verdict.store) return;
+    if (!this.fill.isCurrent()) decision.refuse('evicted');
+    else if (!this.#passes({ status: head.status, headers: head.headers, body })) decision.refuse('filter');
+    else if (isUnsent && this.policy.etag) this.#tag(head, response);
   }
 
   /** RFC 9110 §8.8.3: a strong one, of the exact bytes, unless the handler's side has made one. */
@@ -239,7 +193,7 @@ export class ViewRecording {
    */
   answerTo(conditions: Conditions): Answer {
     const response = this.#response;
-    const head = this.#head;
+    const head = this.#decision?.head;
     if (response === undefined || head === undefined || !isSelective(conditions)) return { kind: 'full' };
     const field = (name: string): string | undefined => {
       const value = name === 'etag' && this.#etag !== undefined ? this.#etag : head.headers[name];
@@ -253,8 +207,9 @@ export class ViewRecording {
   /** What is to be sent in place of a failure, before anything of it has left. To be asked once. */
   rescue(): Substitute | undefined {
     const { rescue } = this.asked;
-    if (rescue === undefined || this.#head === undefined || this.#verdict?.store !== false) return undefined;
-    const substitute = rescue.instead(this.#head.status);
+    const decision = this.#decision;
+    if (rescue === undefined || decision === undefined || this.#verdict?.store !== false) return undefined;
+    const substitute = rescue.instead(decision.head.status);
     this.#isReplaced = substitute !== undefined;
     return substitute;
   }
@@ -265,80 +220,49 @@ export class ViewRecording {
     this.fail();
   }
 
-  /** A handler that streams may have said more since `open`, and time has passed. */
-  #judgeAgain(head: RecordedHead): void {
-    const { fill } = this;
-    if (!this.#isOpen()) return;
-    const isSameStill =
-      fill.refusal === undefined && fill.ttl === this.#judged?.ttl && fill.now() === this.#judged?.at;
-    if (!isSameStill) this.#judge(head);
-  }
-
-  /** Whether anything can still change what becomes of the response. */
-  #isOpen(): boolean {
-    const verdict = this.#verdict;
-    return verdict !== undefined && (verdict.store || SHARED.has(verdict.reason));
-  }
-
   /** Fields that tell what happened; before `close`, only what the head alone decides. */
   fields(): VerdictFields {
-    const { store = false } = this.#verdict ?? {};
+    const verdict = this.#verdict;
+    const headers = this.#decision?.head.headers;
     const told = this.#fields.of(
-      this.#verdict,
-      this.closed || !store,
-      this.#judgedAt(),
-      (name) => this.#head?.headers[name],
+      verdict,
+      this.closed || verdict?.store !== true,
+      this.#decision?.at ?? this.fill.now(),
+      (name) => headers?.[name],
     );
     const { trace } = this.fill;
     if (trace?.isTimed !== true) return told;
-    const present = this.#head?.headers['server-timing'];
-    return [...told, 'Server-Timing', trace.serverTiming(present, this.fill.handlerTime)];
+    return [...told, 'Server-Timing', trace.serverTiming(headers?.['server-timing'], this.fill.handlerTime)];
   }
 
-  #judgedAt(): number {
-    return this.#judged?.at ?? this.fill.now();
+  get #verdict(): StoringVerdict | undefined {
+    return this.#refusal === undefined ? this.#decision?.verdict : { store: false, reason: this.#refusal };
   }
 
   /** Fields that may have been added since `open`. Returns whether they changed the verdict. */
   noteLate(field: (name: string) => HeaderBag[string]): boolean {
-    const head = this.#head;
-    if (head === undefined || this.#isReplaced || !this.#isOpen()) return false;
-    if (this.#isCookieAdded(field)) this.#verdict = refuse('set-cookie');
-    else if (field('trailer') !== undefined) this.#verdict = refuse('encoded');
-    else return this.#noteLateLife(head, field);
-    return true;
-  }
-
-  #noteLateLife(head: RecordedHead, field: (name: string) => HeaderBag[string]): boolean {
-    const late: Record<string, HeaderBag[string]> = {};
-    for (const name of LIFE_FIELDS) {
-      const value = field(name);
-      if (value === undefined || value === this.#fields.control) continue;
-      if (!isSame(value, head.headers[name])) late[name] = value;
-    }
-    if (Object.keys(late).length === 0) return false;
-    this.#head = { ...head, headers: { ...head.headers, ...late } };
-    // What the body alone can tell has been decided by then.
-    if (this.#verdict?.store === true || this.#verdict?.reason === 'status') this.#judge(this.#head);
-    return true;
+    if (this.#isReplaced || this.#refusal !== undefined) return false;
+    return this.#decision?.noteLate(field, this.#fields.control) ?? false;
   }
 
   /** Head and body have left: ends the fill. */
   settle(): void {
-    if (this.ended || this.#response === undefined || this.#verdict === undefined) return;
-    if (this.#variant !== undefined) this.asked.onVariant(this.#variant);
-    if (this.#verdict.store) this.#keep(this.#response, this.#verdict.life);
-    else if (SHARED.has(this.#verdict.reason)) {
-      this.#tell(this.#verdict.reason);
-      this.fill.share(this.#response, undefined, this.#variant);
-    } else this.#skip(this.#verdict.reason);
+    const decision = this.#decision;
+    if (this.ended || this.#response === undefined || decision === undefined) return;
+    const { variant, verdict } = decision;
+    if (variant !== undefined) this.asked.onVariant(variant);
+    if (verdict.store) this.#keep(this.#response, verdict.life, decision);
+    else if (SHARED.has(verdict.reason)) {
+      this.#tell(verdict.reason);
+      this.fill.share(this.#response, undefined, variant);
+    } else this.#skip(verdict.reason);
   }
 
   /** From now, which is later than the verdict where middleware has held the end of the reply. */
-  #keep(response: StoredResponse, life: StoredLife): void {
+  #keep(response: StoredResponse, life: StoredLife, { at, variant }: StoringDecision): void {
     const { fill } = this;
     const now = fill.now();
-    const since = Math.max(0, now - this.#judgedAt());
+    const since = Math.max(0, now - at);
     const kept: EntryLife = {
       freshUntil: life.freshUntil,
       ageAtStore: life.ageAtStore + since,
@@ -347,7 +271,7 @@ export class ViewRecording {
       alwaysRevalidate: life.alwaysRevalidate,
       staleForbidden: life.staleForbidden,
     };
-    fill.store(response, life.keepUntil - now, kept, this.#variant);
+    fill.store(response, life.keepUntil - now, kept, variant);
   }
 
   /** The client left before the response was complete: one of those who wait runs the handler instead. */
@@ -371,16 +295,9 @@ export class ViewRecording {
     }
   }
 
-  #isCookieAdded(field: (name: string) => HeaderBag[string]): boolean {
-    return COOKIE_FIELDS.some((name) => {
-      const value = field(name);
-      return value !== undefined && !isSame(value, this.before[name]);
-    });
-  }
-
   #skip(reason: SkipReason): void {
     if (this.ended) return;
-    this.#verdict = refuse(reason);
+    this.#refusal = reason;
     this.#tell(reason);
     // What one client wished says nothing of the next one's response.
     if (reason === 'request') this.fill.abort();
@@ -390,10 +307,6 @@ export class ViewRecording {
   #tell(reason: SkipReason): void {
     const { fill } = this;
     fill.skipped = reason;
-    fill.trace?.skipped(reason, this.#head?.status, fill.handlerTime);
+    fill.trace?.skipped(reason, this.#decision?.head.status, fill.handlerTime);
   }
-}
-
-function refuse(reason: SkipReason): StoringVerdict {
-  return { store: false, reason };
 }

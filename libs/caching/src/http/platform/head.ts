@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { HeaderBag } from '../header-diff.js';
 import { weakened } from '../semantics/entity-tag.js';
-import type { RecordedHead } from '../view-recording.js';
+import type { RecordedHead } from '../storing-decision.js';
 import { replaceMethod } from './replace-method.js';
 
 /** What was given to `writeHead`, in one shape. */
