@@ -135,6 +135,8 @@ export class MemoryStore implements CacheStore {
   readonly #keys = new Set<string>();
   readonly #variants = new VariantIndex();
   readonly #bodies: BodyMemory;
+  /** Bytes of what had to go for the entry that is being set: told of once the LRU can be asked again. */
+  #dropped: number[] = [];
   #sweep: { readonly rest: Iterator<string>; readonly startedAt: number } | undefined;
   #sweepPending = false;
   #restUntil = 0;
@@ -161,7 +163,7 @@ export class MemoryStore implements CacheStore {
       dispose: (entry, key, reason) => {
         this.#keys.delete(key);
         this.#variants.remove(entry);
-        if (reason === 'evict') this.#tellDropped(entry);
+        if (reason === 'evict') this.#noteDropped(entry);
         this.#reuse(entry);
       },
     });
@@ -205,14 +207,14 @@ export class MemoryStore implements CacheStore {
     held.soften(this.#log);
     this.#entries.set(entry.key, held);
     // An entry above `maxBytes` is refused by the LRU without a word.
-    if (!this.#entries.has(entry.key)) {
-      this.#reuse(held);
-      return false;
-    }
-    this.#keys.add(entry.key);
-    const displaced = this.#variants.add(entry);
-    if (displaced !== undefined) this.#entries.delete(displaced);
-    return true;
+    const isKept = this.#entries.has(entry.key);
+    if (isKept) {
+      this.#keys.add(entry.key);
+      const displaced = this.#variants.add(entry);
+      if (displaced !== undefined) this.#entries.delete(displaced);
+    } else this.#reuse(held);
+    if (this.#dropped.length > 0) this.#tellDropped();
+    return isKept;
   }
 
   delete(key: string): void {
@@ -252,10 +254,19 @@ export class MemoryStore implements CacheStore {
     this.#sweep = undefined;
   }
 
-  #tellDropped(entry: HeldEntry): void {
-    const { onDropped } = this;
-    if (onDropped === undefined || entry.expiresAt <= this.#clock.now()) return;
-    if (entry.isCurrent(this.#log)) onDropped(bytesOf(entry.response));
+  #noteDropped(entry: HeldEntry): void {
+    if (this.onDropped === undefined || entry.expiresAt <= this.#clock.now()) return;
+    if (entry.isCurrent(this.#log)) this.#dropped.push(bytesOf(entry.response));
+  }
+
+  /**
+   * Whoever hears of it may look up, store and evict in turn. While the LRU makes room it must not be touched: a key that
+   * it removes twice leaves its place to two others, one of which then gives the other's response.
+   */
+  #tellDropped(): void {
+    const dropped = this.#dropped;
+    this.#dropped = [];
+    for (const bytes of dropped) this.onDropped?.(bytes);
   }
 
   #reuse(dropped: HeldEntry): void {
