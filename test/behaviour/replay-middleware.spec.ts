@@ -1,4 +1,4 @@
-import { Controller, Get, Res } from '@nestjs/common';
+import { type ArgumentsHost, Catch, Controller, Get, Res } from '@nestjs/common';
 import { CacheView } from 'nestjs-caching';
 import type { NextFunction, Request, Response } from 'express';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -161,6 +161,40 @@ describe('the application’s hooks on fastify', () => {
     expect([miss.text, hit.text]).toEqual(['{"a":1}!', '{"a":1}!']);
     expect([miss.field('x-times'), hit.field('x-times')]).toEqual(['1', '2']);
     expect(responses).toEqual([200, 200]);
+  });
+
+  it('have the last word on what is sent, also in place of a reply that failed before', async () => {
+    const [body, broken] = ['b'.repeat(50), 'e'.repeat(50)];
+    @Controller()
+    class BooksController {
+      @Get() @CacheView() list() {
+        return body;
+      }
+    }
+    @Catch()
+    class BytesFilter {
+      catch(_error: unknown, host: ArgumentsHost) {
+        const reply = host
+          .switchToHttp()
+          .getResponse<{ status(code: number): { send(body: Buffer): void } }>();
+        reply.status(500).send(Buffer.from(broken));
+      }
+    }
+    let payloads = 0;
+    const running = await startApplication('fastify', {
+      controllers: [BooksController],
+      setUp: (app) => {
+        app.useGlobalFilters(new BytesFilter());
+        fastifyOf(app).addHook('onSend', (_request, _reply, _payload, done) => {
+          payloads += 1;
+          if (payloads === 1) done(new Error('once'));
+          else done(null, body);
+        });
+      },
+    });
+    const { status, text } = await wireRequest(running.port, '/');
+    await running.close();
+    expect([payloads, status, text]).toEqual([2, 500, body]);
   });
 
   it('keep a reply with trailers out of the cache', async () => {

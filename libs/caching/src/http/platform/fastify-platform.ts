@@ -200,6 +200,8 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
   }
   const { recording } = recorded;
   show(recorded);
+  // Of a reply that failed on its way there may be one, whose place this one takes.
+  recorded.text = undefined;
   // Fastify takes status, fields and body of a web Response only after the hooks.
   const answer = payload instanceof Response && !payload.bodyUsed ? payload : undefined;
   const own = reply.getHeaders();
