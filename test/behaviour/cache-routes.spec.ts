@@ -320,6 +320,29 @@ describe.each(PLATFORMS)('CacheRoutes on %s', (platform) => {
     },
   );
 
+  it('takes a source that is written by hand and answers without a promise, as `for await` does', async () => {
+    const abort = new AbortController();
+    const left = ['/books?page=1', '/books?page=2'];
+    let closed = 0;
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => ({ value: left.shift(), done: false }),
+        return: () => ({ value: undefined, done: (closed += 1) > 0 }),
+      }),
+    };
+    const options = { signal: abort.signal, concurrency: 1, onProgress: () => left.length || abort.abort() };
+    const warming = routes.warm(BooksController, 'list', source as never, options);
+    await expect(warming).resolves.toMatchObject({ stored: 2 });
+    expect(closed).toBe(1);
+    const silent = new AbortController();
+    const queue = { next: () => new Promise(() => undefined), return: () => undefined };
+    const waiting = routes.warm(BooksController, 'list', { [Symbol.asyncIterator]: () => queue } as never, {
+      signal: silent.signal,
+    });
+    setImmediate(() => silent.abort());
+    await expect(waiting).resolves.toMatchObject({ stored: 0 });
+  });
+
   it('rejects with what its source fails with, also where it fails to close', async () => {
     async function* rows() {
       yield '/books?page=1';

@@ -146,8 +146,7 @@ function nextOf<T>(
   return new Promise((resolve, reject) => {
     const end = (): void => resolve(undefined);
     signal.addEventListener('abort', end, { once: true });
-    void iterator
-      .next()
+    void settled(() => iterator.next())
       .then(resolve, reject)
       .finally(() => signal.removeEventListener('abort', end));
   });
@@ -155,7 +154,12 @@ function nextOf<T>(
 
 /** Closes a source that still owes its next: a generator closes after that only, so nobody waits, or hears of it. */
 function letGo(iterator: AsyncIterator<unknown>): void {
-  iterator.return?.(undefined).catch(() => undefined);
+  settled(() => iterator.return?.(undefined)).catch(() => undefined);
+}
+
+/** As `for await` does, takes what is no promise, and what is thrown, from iterators that are written by hand. */
+async function settled<T>(ask: () => T | Promise<T>): Promise<T> {
+  return ask();
 }
 
 function dispatchRequest({ method }: ViewPolicy, given: WarmRequest): DispatchRequest {
