@@ -1,7 +1,7 @@
 import type { Server } from 'node:net';
 import { promisify } from 'node:util';
-import { VersioningType } from '@nestjs/common';
-import { CacheEvictionService } from 'nestjs-caching';
+import { Controller, Get, VersioningType } from '@nestjs/common';
+import { CacheEvictionService, CacheView } from 'nestjs-caching';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PLATFORMS } from '../support/application.js';
 import { type DashboardApp, startDashboard } from '../support/dashboard/dashboard-app.js';
@@ -40,6 +40,28 @@ describe.each(PLATFORMS)('the page of the dashboard on %s', (platform) => {
     expect(second.seconds.reduce((sum, { hits }) => sum + hits, 0)).toBe(1);
     expect(second.health).toMatchObject({ memory: { entries: 1 }, store: { name: 'memory' } });
     expect(JSON.stringify(reader.ticks)).not.toContain('body of the list');
+  });
+
+  it('counts what a validator has renewed as a hit, of which no handler ran', async () => {
+    @Controller('things')
+    class ThingsController {
+      @Get() @CacheView({ ttl: '10s', validator: () => 'v1' }) list() {
+        return { a: 1 };
+      }
+    }
+    running = await startDashboard(platform, {}, { controllers: [ThingsController] });
+    await running.request('/things');
+    running.clock.advance(10_000);
+    await running.request('/things');
+    const reader = read();
+    await eventually(() => reader.ticks.length === 1, 'the first message');
+    const [{ routes, seconds, log }] = reader.ticks as [Tick];
+    expect(log.map(({ type }) => type)).toEqual(['stored', 'stored', 'hit']);
+    expect(routes).toEqual([expect.objectContaining({ hits: 1, stored: 1 })]);
+    expect(seconds.map(({ hits, fills }) => [hits, fills])).toEqual([
+      [0, 1],
+      [1, 0],
+    ]);
   });
 
   it('sends fewer messages to who reads slowly, and drops who reads nothing: what waits is bounded', async () => {

@@ -38,6 +38,13 @@ class BooksController {
     return 'x';
   }
 
+  @Get('renewed')
+  @CacheView({ ttl: '1m', validator: () => 'v1' })
+  renewed() {
+    running.clock.advance(HANDLER_MS);
+    return 'x';
+  }
+
   @Get('cookie')
   @CacheView({ statuses: [404] })
   cookie() {
@@ -107,6 +114,19 @@ describe.each(PLATFORMS)('metrics in prom-client on %s', (platform) => {
       new Map([['result=hit,route=BooksController.list', 3 * bytes]]),
     );
     expect(await metric('stored_bytes_total')).toEqual(new Map([['route=BooksController.list', bytes]]));
+  });
+
+  it('count no run of a handler where what is stored is renewed without it', async () => {
+    await running.request('/books/renewed');
+    running.clock.advance(60_000);
+    await running.request('/books/renewed');
+    const labels = 'route=BooksController.renewed';
+    expect(await metric('handler_duration_seconds_count')).toEqual(
+      new Map([[`outcome=stored,${labels}`, 1]]),
+    );
+    expect(await metric('fills_stored_total')).toEqual(new Map([[labels, 1]]));
+    expect(await metric('stored_bytes_total')).toEqual(new Map([[labels, 2]]));
+    expect(await metric('saved_seconds_total')).toEqual(new Map([[labels, HANDLER_MS / 1_000]]));
   });
 
   it('say the same whether somebody listens to events beside them or not, also from one moment to the next', async () => {

@@ -28,10 +28,9 @@ export interface FillHost {
    * @param variants what is stored beside it, so that it is found
    */
   save(
-    view: ViewKey,
+    fill: Fill,
     entry: Entry,
     lease: string | undefined,
-    trace: RequestTrace | undefined,
     variants: Entry | undefined,
   ): MaybePromise<boolean>;
   now(): number;
@@ -66,6 +65,8 @@ export class Fill {
   lease: string | undefined;
   /** By which request fields the responses of its key are told apart, where the store said so before it began. */
   variedBy: readonly string[] | undefined;
+  /** What is stored holds still, and no handler runs. */
+  isRenewal = false;
   /** Why the response is not stored, once that is known. */
   skipped: SkipReason | undefined;
   /** Told how it ended. */
@@ -167,7 +168,7 @@ export class Fill {
         ...(validator !== undefined && { validator }),
       };
       const variants = variant && variantsOf(primary, variant, entry);
-      kept = this.host.save(view, entry, this.#takeLease(), this.trace, variants);
+      kept = this.host.save(this, entry, this.#takeLease(), variants);
     }
     this.#end({ response, current, handlerTime: this.handlerTime, variant }, kept);
   }
@@ -189,6 +190,7 @@ export class Fill {
    */
   renew(renewed: Entry, isSaved: boolean, variant?: Variant): Entry {
     for (const tag of renewed.tags) this.addTag(tag);
+    this.isRenewal = true;
     const { start, order, view } = this;
     const { tier: _tier, ...rest } = renewed;
     const entry: Entry = { ...rest, tags: this.tags.slice(), start, order };
@@ -197,7 +199,7 @@ export class Fill {
     if (isSaved && current && !this.#ended) {
       const isIts = variant !== undefined && variant.key === entry.key;
       const variants = isIts ? variantsOf(view.primary ?? view.key, variant, entry) : undefined;
-      kept = this.host.save(view, entry, this.#takeLease(), this.trace, variants);
+      kept = this.host.save(this, entry, this.#takeLease(), variants);
     }
     this.#end({ response: entry.response, current, handlerTime: entry.handlerTime }, kept);
     return entry;

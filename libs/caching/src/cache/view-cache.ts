@@ -1,5 +1,4 @@
 import type { CacheEvents } from '../observe/events.js';
-import type { RequestTrace } from '../observe/request-trace.js';
 import type { CacheStore } from '../stores/store.js';
 import { BackgroundWork } from './background-work.js';
 import { type Clock, elapsed } from './clock.js';
@@ -79,8 +78,7 @@ export class ViewCache {
   /** One for all fills, as what is made for each of them is felt with each miss. */
   readonly #host: FillHost = {
     isCurrent: (start, tags) => this.#store.isCurrent(start, tags),
-    save: (view, entry, lease, trace, variants) =>
-      this.#save(view, entry, lease, trace ?? this.#events.begin(view.route), variants),
+    save: (fill, entry, lease, variants) => this.#save(fill, entry, lease, variants),
     now: () => this.#clock.now(),
     elapsed: () => elapsed(this.#clock),
     skipped: (key, reason) => this.#onFilled?.(key, reason),
@@ -221,7 +219,7 @@ export class ViewCache {
     tags.push(view.key);
     return new Fill(view, start, 0, tags, undefined, {
       ...this.#host,
-      save: (_view, entry) => {
+      save: (_fill, entry) => {
         take(entry);
         return false;
       },
@@ -305,10 +303,9 @@ export class ViewCache {
   }
 
   #save(
-    view: ViewKey,
+    { view, trace = this.#events.begin(view.route), isRenewal }: Fill,
     entry: Entry,
     lease: string | undefined,
-    trace: RequestTrace | undefined,
     variants: Entry | undefined,
   ): MaybePromise<boolean> {
     const since = trace?.elapsed() ?? 0;
@@ -318,7 +315,7 @@ export class ViewCache {
     const told = chain(isPromiseLike(found) ? found.then(() => kept) : kept, (isKept) => {
       // Not before: whoever has the lease next looks for the entry.
       if (lease !== undefined) this.#leases.release(view.key, lease);
-      if (isKept) trace?.stored(entry, since);
+      if (isKept) trace?.stored(entry, since, isRenewal);
       if (isKept) this.#onFilled?.(entry.key, 'stored');
       return isKept;
     });

@@ -112,7 +112,7 @@ export interface CoalescedEvent extends OfRoute {
   readonly savedMs: number | undefined;
 }
 
-/** The handler ran and its response is kept. */
+/** A response is kept: the handler's, or what was stored before, which a validator has renewed. */
 export interface StoredEvent extends OfRoute {
   readonly type: 'stored';
   readonly status: number;
@@ -120,7 +120,8 @@ export interface StoredEvent extends OfRoute {
   /** For how long it is fresh. */
   readonly ttlMs: number;
   readonly tags: number;
-  readonly handlerMs: number;
+  /** Nothing where no handler ran. */
+  readonly handlerMs: number | undefined;
   /** What it took to store it, which no request waits for, in milliseconds. */
   readonly storeMs: number;
 }
@@ -140,7 +141,7 @@ export interface BypassedEvent extends OfRoute {
   readonly reason: BypassReason;
 }
 
-/** A handler runs though nobody missed, or has run. */
+/** A handler runs, or a validator is asked, though nobody missed, or has. */
 export interface RefreshEvent extends OfRoute {
   readonly type: 'refresh';
   readonly reason: RefreshReason;

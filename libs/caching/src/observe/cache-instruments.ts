@@ -33,7 +33,7 @@ export const cacheCounters = () => ({
   }),
   refreshes: new Counter({
     name: 'refreshes',
-    help: 'Handlers that were run although there was an entry, or before anybody asked, by what became of it',
+    help: 'Handlers that were run, or validators asked, although there was an entry, or before anybody asked, by what became of it',
     unit: '{refresh}',
     labels: ['route', 'reason', 'outcome'],
   }),

@@ -101,10 +101,11 @@ export class CacheMetrics implements CacheInstruments, EventCounter {
       }
       case 'stored': {
         const { label: route } = this.#routes.of(event.route);
-        this.#counters.stored.of(route).value++;
         this.#counters.storedBytes.of(route).value += event.bytes;
-        this.#histograms.handlerTime.record(event.handlerMs / 1_000, { route, outcome: 'stored' });
         this.#histograms.storeTime.record(event.storeMs / 1_000, { operation: 'set' });
+        if (event.handlerMs === undefined) return;
+        this.#counters.stored.of(route).value++;
+        this.#histograms.handlerTime.record(event.handlerMs / 1_000, { route, outcome: 'stored' });
         return;
       }
       case 'skipped': {

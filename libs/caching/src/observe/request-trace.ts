@@ -172,8 +172,12 @@ export class RequestTrace implements RequestRef {
     });
   }
 
-  /** @param since when storing began */
-  stored({ response, freshness, expiresAt, storedAt, tags, handlerTime = 0 }: Entry, since: number): void {
+  /**
+   * @param since when storing began
+   * @param isRenewal what was stored before is stored again
+   */
+  stored(entry: Entry, since: number, isRenewal: boolean): void {
+    const { response, freshness, expiresAt, storedAt, tags, handlerTime = 0 } = entry;
     this.#host.emit({
       type: 'stored',
       ...this.#common(),
@@ -181,7 +185,7 @@ export class RequestTrace implements RequestRef {
       bytes: bytesOf(response),
       ttlMs: (freshness?.freshUntil ?? expiresAt) - storedAt,
       tags: tags.length,
-      handlerMs: handlerTime / 1_000,
+      handlerMs: isRenewal ? undefined : handlerTime / 1_000,
       storeMs: this.elapsed() - since,
     });
   }

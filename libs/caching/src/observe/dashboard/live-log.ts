@@ -47,7 +47,8 @@ function lineOf(n: number, event: CacheEvent): LogLine {
   const base = { n, at, type, detail: detailOf(event) };
   if (!('route' in event)) return base;
   const { route, request, durationMs } = event;
-  const took = event.type === 'stored' || event.type === 'skipped' ? event.handlerMs : durationMs;
+  const handlerMs = event.type === 'stored' || event.type === 'skipped' ? event.handlerMs : undefined;
+  const took = handlerMs ?? durationMs;
   return { ...base, route, took, ...(request.keyDigest !== undefined && { entry: request.keyDigest }) };
 }
 

@@ -66,6 +66,8 @@ export class LiveStats {
       }
       case 'stored':
       case 'skipped': {
+        // Who it was renewed for, if anybody, is told of a hit.
+        if (event.handlerMs === undefined) return;
         const totals = this.#routes.of(event.route);
         this.#count(event.at, totals.route, 'fills', 0);
         if (event.type === 'stored') totals.stored++;

@@ -128,7 +128,7 @@ function factsOf(event: CacheEvent): Partial<PageView> {
     case 'skipped':
       return { verdict: 'skipped', reason: event.reason, handlerMs: event.handlerMs };
     case 'stored':
-      return { handlerMs: event.handlerMs };
+      return event.handlerMs === undefined ? {} : { handlerMs: event.handlerMs };
     default:
       return {};
   }
