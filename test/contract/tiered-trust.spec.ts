@@ -56,6 +56,26 @@ afterEach(async () => {
   await store.close();
 });
 
+describe('what was read from the shared tier', () => {
+  it.each([100, 10_000, 600_000])('is held in memory of its own, made once, at %i bytes', async (length) => {
+    const body = Buffer.alloc(length, 'x');
+    const read = sampleEntry('b', { start: store.position, storedAt: clock.now(), tags: ['t:1'] });
+    const frame = encodeEntry({ ...read, response: { ...read.response, body } }, tier.at) as Buffer;
+    // As of what has come from a socket, in whose memory other replies are as well.
+    const received = Buffer.alloc(frame.length + 100);
+    frame.copy(received, 50);
+    tier.frames.set('b', received.subarray(50, 50 + frame.length));
+    const made = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    onTestFinished(() => made.mockRestore());
+    await store.lookup('b');
+    expect(made.mock.calls.filter(([size]) => size >= length)).toHaveLength(1);
+    received.fill(0);
+    const held = store.local.peek('b')?.response.body;
+    expect(held).toEqual(body);
+    expect(held?.buffer.byteLength).toBeLessThanOrEqual(length * (17 / 16));
+  });
+});
+
 describe('what is in process', () => {
   it('is a hit without a question while nothing was missed', () => {
     expect(isTrusted()).toBe(true);

@@ -16,10 +16,15 @@ export class BodyMemory {
   /** @param maxIdle how many bytes may wait for a body, beside those that hold one; half of it is the largest body */
   constructor(private readonly maxIdle: number) {}
 
+  /** Whether a body of so many bytes is copied. */
+  copies(length: number): boolean {
+    return length >= LEAST && length <= this.maxIdle / 2;
+  }
+
   /** A copy of `body`, or nothing where it is better kept as it is. */
   copyOf(body: Buffer): Buffer | undefined {
     const { length } = body;
-    if (length < LEAST || length > this.maxIdle / 2) return undefined;
+    if (!this.copies(length)) return undefined;
     const room = Buffer.from(this.#take(roomFor(length)));
     room.set(body);
     // Whoever looks behind the body must not find what another one left.

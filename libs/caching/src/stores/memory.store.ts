@@ -200,8 +200,9 @@ export class MemoryStore implements CacheStore {
     this.#log.expectLife(entry.expiresAt - entry.storedAt);
     const present = this.#entries.peek(entry.key);
     if (present !== undefined && present.order > entry.order && present.isCurrent(this.#log)) return false;
-    const { body, delivery } = entry.response;
-    const copy = body === undefined || delivery === 'value' ? undefined : this.#bodies.copyOf(body);
+    const { response } = entry;
+    const { body } = response;
+    const copy = body !== undefined && this.copies(response) ? this.#bodies.copyOf(body) : undefined;
     const held = new HeldEntry(entry, this.#log.position, copy);
     // Its fill may have begun before a soft eviction.
     held.soften(this.#log);
@@ -215,6 +216,15 @@ export class MemoryStore implements CacheStore {
     } else this.#reuse(held);
     if (this.#dropped.length > 0) this.#tellDropped();
     return isKept;
+  }
+
+  /**
+   * Whether what is set of a response is a copy of its body, whose own memory is not needed any more.
+   *
+   * @internal
+   */
+  copies({ body, delivery }: StoredResponse): boolean {
+    return body !== undefined && delivery !== 'value' && this.#bodies.copies(body.length);
   }
 
   delete(key: string): void {

@@ -83,7 +83,7 @@ export class SharedReads {
     const { local } = this.host;
     const { response } = taken;
     const { body, heldBytes } = response;
-    if (body === undefined || heldBytes !== undefined) local.set(taken);
+    if (body === undefined || heldBytes !== undefined || local.copies(response)) local.set(taken);
     // A copy that memory would refuse costs more than the rest of the look-up.
     else if (body.length <= local.largestBody)
       local.set({ ...taken, response: { ...response, body: ownBytes(body) } });
