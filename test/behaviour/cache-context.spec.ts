@@ -87,6 +87,7 @@ describe.each(PLATFORMS)('CacheContext on %s', (platform) => {
           if (what === 'ttl') cache.ttl(0);
           if (what === 'seconds') cache.ttl('5' as never);
           if (what === 'tag') cache.tag('fine', '');
+          if (what === 'undefined') cache.tag('fine', undefined as never);
         } catch (error) {
           if (error instanceof CacheUsageError)
             return { run: ++runs, code: error.code, message: error.message };
@@ -193,6 +194,7 @@ describe.each(PLATFORMS)('CacheContext on %s', (platform) => {
     ['ttl', 'CacheContext.ttl(0); allowed: a duration'],
     ['seconds', 'CacheContext.ttl("5"); allowed: a duration'],
     ['tag', 'CacheContext.tag(""); allowed: non-empty strings'],
+    ['undefined', 'CacheContext.tag(undefined); allowed: non-empty strings'],
   ])('rejects a wrong %s with an error that names it', async (what, message) => {
     const { text } = await running.request(`/wrong?what=${what}`);
     expect(JSON.parse(text)).toMatchObject({

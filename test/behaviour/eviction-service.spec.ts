@@ -136,6 +136,12 @@ describe.each(PLATFORMS)('CacheEvictionService on %s', (platform) => {
     ['byTag()', ({ evictions }) => evictions.byTag(), /byTag\(\).*non-empty strings/],
     ['an empty tag', ({ evictions }) => evictions.byTag('books', ''), /byTag\(""\)/],
     ['a tag that is a number', ({ evictions }) => evictions.byTag(7 as never), /byTag\(7\)/],
+    ['a tag that is undefined', ({ evictions }) => evictions.byTag(undefined as never), /byTag\(undefined\)/],
+    [
+      'a tag that is undefined, beside a good one',
+      ({ evictions }) => evictions.byTag('books', undefined as never),
+      /byTag\(undefined\)/,
+    ],
     ['a list in place of tags', ({ evictions }) => evictions.byTag(['books'] as never), /byTag\(an array\)/],
     ['a path without a slash', ({ evictions }) => evictions.byPath('books'), /byPath\("books"\).*full path/],
     ['an empty path', ({ evictions }) => evictions.byPath(''), /byPath\(""\)/],

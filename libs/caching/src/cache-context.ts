@@ -80,9 +80,8 @@ class FillContext implements CacheContext {
   }
 
   tag(...tags: readonly string[]): void {
-    const wrong = tags.find((tag) => !isTag(tag));
-    if (wrong !== undefined)
-      throw new CacheUsageError(`CacheContext.tag(${describe(wrong)}); allowed: ${TAG_RULE}`);
+    for (const tag of tags)
+      if (!isTag(tag)) throw new CacheUsageError(`CacheContext.tag(${describe(tag)}); allowed: ${TAG_RULE}`);
     const fill = this.fill();
     // What will not be stored needs no tags, and may not gather them without end.
     if (fill === undefined || fill.refusal !== undefined) return;

@@ -79,10 +79,9 @@ export class CacheEvictionService {
     const options = isOptions(last) ? last : undefined;
     const soft = softOf(options);
     const tags = (options === undefined ? given : given.slice(0, -1)) as readonly string[];
-    const wrong = tags.find((tag) => !isTag(tag));
-    if (tags.length === 0 || wrong !== undefined) {
-      throw new CacheUsageError(`byTag(${tags.length === 0 ? '' : describe(wrong)}); allowed: ${TAG_RULE}`);
-    }
+    if (tags.length === 0) throw new CacheUsageError(`byTag(); allowed: ${TAG_RULE}`);
+    for (const tag of tags)
+      if (!isTag(tag)) throw new CacheUsageError(`byTag(${describe(tag)}); allowed: ${TAG_RULE}`);
     return this.#evict(tags.map(userTag), soft);
   }
 
