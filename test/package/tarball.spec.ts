@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -62,6 +62,20 @@ describe('the packed library', () => {
     const other = tarball.contents.filter((file) => !code.test(file) && !page.test(file));
     expect(other.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
     expect(tarball.contents).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts']));
+  });
+
+  it('names the types of each entry for a resolution that knows no exports, such as that of module: commonjs', async () => {
+    const file = new URL('../../libs/caching/package.json', import.meta.url);
+    const { exports, typesVersions } = JSON.parse(await readFile(file, 'utf8')) as {
+      exports: Record<string, string | { types: string }>;
+      typesVersions: Record<string, Record<string, string[]>>;
+    };
+    const entries = Object.entries(exports).flatMap(([name, target]) =>
+      typeof target === 'string' || name === '.' ? [] : [[name.slice(2), [target.types]] as const],
+    );
+    expect(entries.map(([name]) => name)).toContain('testing');
+    expect(typesVersions).toEqual({ '*': Object.fromEntries(entries) });
+    for (const [, [types]] of entries) expect(tarball.contents).toContain(types?.slice(2));
   });
 
   describe.each(CONSUMERS)('installed: $name', (settings) => {

@@ -10,6 +10,9 @@ import {
   type RequestView,
 } from 'nestjs-caching';
 
+/** Found, also by the resolution that knows no `exports`. The other entries want what is not installed here. */
+export type Testing = typeof import('nestjs-caching/testing');
+
 const ttl: Duration = '1m';
 const options: CachingModuleOptions = { ttl, memory: { maxEntries: 100 } };
 
