@@ -161,6 +161,18 @@ describe('an option of the module', () => {
     expect((await failure(boot({ memory: { max: 1 } }))).field).toBe('memory.max');
   });
 
+  it.each([
+    [{ tll: '5m' }, 'option "tll" is unknown (did you mean "ttl"?); allowed: one of'],
+    [{ Statuses: [200] }, 'option "Statuses" is unknown (did you mean "statuses"?)'],
+    [{ timeout: 60 }, 'option "timeout" is unknown (did you mean "ttl"?)'],
+    [{ max: 100 }, 'option "max" is unknown (did you mean "memory.maxEntries"?)'],
+    [{ toString: 1 }, 'option "toString" is unknown; allowed: one of'],
+    [{ memory: { maxByte: 1 } }, 'option "memory.maxByte" is unknown (did you mean "maxBytes"?)'],
+    [{ store: 'redis://localhost' }, 'option "store" is a text; allowed: a store: memory(), redis({ url })'],
+  ])('that is not known says what may be meant: %j', async (given, told) => {
+    expect((await failure(boot(given))).message).toContain(told);
+  });
+
   it('has to stand in an object', async () => {
     for (const given of [null, 5, 'ttl']) {
       expect((await failure(boot(given))).field).toBe('options');
@@ -209,6 +221,13 @@ describe('an option of @CacheView', () => {
       }
     },
   );
+
+  it('is looked for in an object, not in a list', async () => {
+    const { message } = await failure(boot({}, [viewed(['books'])]));
+    expect(message).toBe(
+      '@CacheView of ViewedController.read: option "options" is an array; allowed: an object',
+    );
+  });
 
   it.each([0, -1, '5', '5x', '366d'])('as a time alone is checked: %s', async (ttl) => {
     expect((await failure(boot({}, [viewed(ttl)]))).message).toContain('ViewedController.read: option "ttl"');

@@ -189,6 +189,44 @@ describe.each(PLATFORMS)('the module on %s', (platform) => {
     );
   });
 
+  it.each<[string, object, string]>([
+    ['nothing', {}, 'option "useFactory" is undefined; allowed: one of useFactory, useClass and useExisting'],
+    ['a class that is not loaded yet', { useClass: undefined }, 'option "useClass" is undefined; allowed:'],
+    ['options in place of a factory', { useFactory: { ttl: '1m' } }, 'option "useFactory" is an object'],
+    [
+      'two of them',
+      { useFactory: () => ({}), useClass: CachingSettings },
+      'option "useClass" is given beside useFactory; allowed: one of the two',
+    ],
+    [
+      'an option beside the factory',
+      { ttl: '1m', useFactory: () => ({}) },
+      'option "ttl" is misplaced (the factory returns it)',
+    ],
+    [
+      'isGlobal',
+      { isGlobal: true, useFactory: () => ({}) },
+      'option "isGlobal" is needless (the module is global)',
+    ],
+    ['useValue', { useValue: {} }, 'option "useValue" is unknown; allowed: one of imports, inject'],
+  ])('forRootAsync() with %s says what to write', (_what, given, told) => {
+    const register = () => CachingModule.forRootAsync(given);
+    expect(register).toThrow(CachingConfigError);
+    expect(register).toThrow(told);
+  });
+
+  it.each<[string, object, string]>([
+    ['dashboard', { dashboard: true }, 'option "dashboard" is misplaced (it stands beside the factory)'],
+    ['isGlobal', { isGlobal: true }, 'option "isGlobal" is needless (the module is global)'],
+  ])('a factory that returns %s says where that stands', async (_what, given, told) => {
+    await expect(start([CachingModule.forRootAsync({ useFactory: () => given })])).rejects.toThrow(told);
+  });
+
+  it('a factory that returns nothing says so', async () => {
+    const nothing = CachingModule.forRootAsync({ useFactory: () => undefined as never });
+    await expect(start([nothing])).rejects.toThrow('its factory returned none; allowed: CachingModule');
+  });
+
   it('switched off reads, stores and tells nothing, and leaves services usable', async () => {
     await start([CachingModule.forRoot({ enabled: false })]);
     expect(await verdictsOf(running!, '/books', '/books')).toEqual([undefined, undefined]);

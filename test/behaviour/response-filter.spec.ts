@@ -336,7 +336,7 @@ describe.each(PLATFORMS)('a filter callback on %s', (platform) => {
       'failed: no idea',
     ],
     ['returns nothing', () => undefined, 'returned undefined; allowed: true or false'],
-    ['returns a promise', () => Promise.resolve(true), 'returned an object; allowed: true or false'],
+    ['returns a promise', () => Promise.resolve(true), 'returned a promise; allowed: true or false'],
     ['returns a text', () => 'yes', 'returned "yes"; allowed: true or false'],
   ];
 

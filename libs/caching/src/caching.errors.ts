@@ -15,6 +15,11 @@ export abstract class CachingError extends Error {
   }
 }
 
+/** What was found, told in words, where it is no value or one that must not be shown. */
+export class InWords {
+  constructor(readonly text: string) {}
+}
+
 /**
  * An option or a decorator that can't work, found when the application starts.
  *
@@ -25,7 +30,7 @@ export abstract class CachingError extends Error {
 export class CachingConfigError extends CachingError {
   readonly code = 'CACHING_CONFIG';
   /**
-   * The value found there, unless it is a URL with credentials. Not among what an uncaught error prints of itself: it may
+   * The value found there, unless there is none or it is a URL with credentials. Not among what an uncaught error prints of itself: it may
    * hold a password.
    */
   declare readonly given: unknown;
@@ -43,7 +48,7 @@ export class CachingConfigError extends CachingError {
     where = 'CachingModule',
   ) {
     super(`${where}: option "${field}" is ${describe(given)}; allowed: ${allowed}`);
-    const value = hasCredentials(given) ? undefined : given;
+    const value = hasCredentials(given) || given instanceof InWords ? undefined : given;
     Object.defineProperty(this, 'given', { value, enumerable: false });
   }
 }
@@ -119,6 +124,8 @@ export function describe(value: unknown): string {
       return 'a function';
     case 'object':
       if (value === null) return 'null';
+      if (value instanceof InWords) return value.text;
+      if (value instanceof Promise) return 'a promise';
       return Array.isArray(value) ? 'an array' : 'an object';
     case 'bigint':
       return `${value}n`;

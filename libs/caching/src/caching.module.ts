@@ -24,7 +24,7 @@ import { CacheContext } from './cache-context.js';
 import { CacheEvictionService } from './cache-eviction.service.js';
 import { CacheInspector } from './cache-inspector.service.js';
 import { CacheRoutes } from './cache-routes.service.js';
-import { CachingConfigError } from './caching.errors.js';
+import { CachingConfigError, InWords } from './caching.errors.js';
 import {
   CACHE_CLOCK,
   CACHE_OVERRIDES,
@@ -33,6 +33,7 @@ import {
   type CachingOverrides,
 } from './caching.options.js';
 import { checkObject, resolveOptions } from './resolve-options.js';
+import { checkAsync } from './check-async.js';
 import { withDashboard } from './caching.dashboard.js';
 import { CachingRuntime } from './caching.runtime.js';
 import { SERVICES } from './caching.services.js';
@@ -91,8 +92,8 @@ const runtimeProvider: Provider = {
     if (configured === undefined)
       throw new CachingConfigError(
         'imports',
-        'CachingModule without options, or none from the factory',
-        'CachingModule.forRoot() or forRootAsync()',
+        new InWords('CachingModule without options, or its factory returned none'),
+        'CachingModule.forRoot() or forRootAsync(), whose factory returns an object',
       );
     const given = overrides.options === undefined ? configured : { ...configured, ...overrides.options };
     const clock = overrides.clock ?? provided;
@@ -105,8 +106,8 @@ const runtimeProvider: Provider = {
     if (isSameOptions(present.options.policy, given)) return present;
     throw new CachingConfigError(
       'forRoot',
-      'called twice with different options',
-      'one set of options per application',
+      new InWords('called twice with different options'),
+      'one import of CachingModule, in the root module: it is global',
     );
   },
 };
@@ -196,8 +197,13 @@ export class CachingModule
     return super.forRoot(options);
   }
 
-  /** As `forRoot`, with options from `useFactory`, `useClass` or `useExisting` (`createCachingOptions()`). */
+  /**
+   * As `forRoot`, with options from `useFactory`, `useClass` or `useExisting` (`createCachingOptions()`).
+   *
+   * @throws CachingConfigError where there is none of these, or what stands beside them belongs elsewhere
+   */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    checkAsync(options);
     return super.forRootAsync(options);
   }
 

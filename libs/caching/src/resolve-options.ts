@@ -1,6 +1,6 @@
 import type { CompressionPolicy } from './http/compression-policy.js';
 import { isAvailable } from './http/coded-bodies.js';
-import { CachingConfigError } from './caching.errors.js';
+import { CachingConfigError, InWords } from './caching.errors.js';
 import { type CachingModuleOptions, DEFAULTS, type ResolvedOptions } from './caching.options.js';
 import { checkNames } from './check-names.js';
 import { checkPolicy } from './check-policy.js';
@@ -56,6 +56,14 @@ const FIELDS: Readonly<Record<keyof CachingModuleOptions, true>> = {
 /** Every option of the module. */
 export const OPTION_NAMES = Object.keys(FIELDS) as readonly (keyof CachingModuleOptions)[];
 
+/** What would do nothing among these. Extras get here from a factory only. */
+const ELSEWHERE = {
+  isGlobal: 'needless (the module is global)',
+  cacheManager: 'misplaced (it stands beside the factory)',
+  dashboard: 'misplaced (it stands beside the factory)',
+  toolbar: 'misplaced (it stands beside the factory)',
+};
+
 const COMPRESSION_DEFAULTS = { minBytes: 1_024, maxBytes: 16 * 1024 * 1024 } as const;
 
 /**
@@ -65,7 +73,7 @@ const COMPRESSION_DEFAULTS = { minBytes: 1_024, maxBytes: 16 * 1024 * 1024 } as 
  */
 export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOptions {
   checkObject(given);
-  checkNames(given, FIELDS, 'CachingModule');
+  checkNames(given, FIELDS, 'CachingModule', '', ELSEWHERE);
   const warnings: string[] = [];
   checkPolicy(given, 'CachingModule', warnings);
   const { namespace = DEFAULTS.namespace, credentialCookies = '*', memory, store, principal } = given;
@@ -85,8 +93,8 @@ export function resolveOptions(given: CachingModuleOptions = {}): ResolvedOption
     // A text there is likely a URL, with a password in it.
     throw new CachingConfigError(
       'store',
-      typeof store === 'string' ? 'a text' : store,
-      'a store: memory(), redis({ url }) or keyv()',
+      typeof store === 'string' ? new InWords('a text') : store,
+      'a store: memory(), redis({ url }), sqlite({ file }), keyv(), nullStore(), or storeFromUrl(url)',
     );
   const { coherence = DEFAULTS.coherence, onStoreFailure = DEFAULTS.onStoreFailure } = given;
   const { heartbeat = DEFAULTS.heartbeat } = given;

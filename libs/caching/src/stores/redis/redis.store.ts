@@ -1,6 +1,6 @@
 import type { StampDelta } from '../../cache/shared-log.js';
 import type { StampPosition } from '../../cache/stamps.js';
-import { CachingConfigError } from '../../caching.errors.js';
+import { CachingConfigError, InWords } from '../../caching.errors.js';
 import { checkNames } from '../../check-names.js';
 import { kindOf } from '../kind-of.js';
 import type { Lease, SharedLookup, SharedTier, SharedTierHost } from '../shared-tier.js';
@@ -196,7 +196,7 @@ export class RedisTier implements SharedTier {
 export function redis(options: RedisStoreOptions): RedisTier {
   // A text there is likely a URL, with a password in it.
   if (typeof options !== 'object' || options === null)
-    throw new CachingConfigError('options', kindOf(options), '{ url } or { client }', 'redis()');
+    throw new CachingConfigError('options', new InWords(kindOf(options)), '{ url } or { client }', 'redis()');
   checkNames(
     options,
     { url: true, client: true, clientOptions: true, sentinelOptions: true, waitForReplicas: true },
