@@ -11,7 +11,7 @@ import {
   Res,
   UseGuards,
 } from '@nestjs/common';
-import { CacheView, formBody, headers, isCacheRefresh, jsonBody, query } from 'nestjs-caching';
+import { CacheView, formBody, headers, isCacheRefresh, jsonBody, memory, query } from 'nestjs-caching';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CachingRuntime } from '../../libs/caching/src/caching.runtime.js';
 import type {
@@ -20,7 +20,8 @@ import type {
   DispatchRequest,
 } from '../../libs/caching/src/http/background/dispatch.js';
 import { PLATFORMS, type RunningApplication, startApplication } from '../support/application.js';
-import { eventually, Gate } from '../support/gate.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { eventually, Gate, turns } from '../support/gate.js';
 
 interface Seen {
   readonly url: string;
@@ -250,6 +251,34 @@ describe.each(PLATFORMS)('a request that the cache sends itself on %s', (platfor
     running.clock.advance(30_000);
     expect(await outcome).toEqual({ result: 'dropped', reason: 'deadline', status: undefined });
     gate.open();
+  });
+
+  it('runs no handler where it was given up while another instance filled', async () => {
+    await running.close();
+    let asked = 0;
+    const store = Object.assign(memory({ clock: new FakeClock() }), {
+      lease: () => (++asked, 'theirs' as const),
+      release: () => undefined,
+    });
+    @Controller('shared')
+    class SharedController {
+      @Get() @CacheView({ coalesce: 'cluster' }) list() {
+        return { run: ++runs };
+      }
+    }
+    running = await startApplication(platform, { controllers: [SharedController], caching: { store } });
+    const outcome = run({ target: '/shared' });
+    await eventually(() => asked === 1, 'it waits for its turn');
+    running.clock.advance(30_000);
+    expect(await outcome).toMatchObject({ result: 'dropped', reason: 'deadline' });
+    await eventually(() => asked === 2, 'it has asked again');
+    await turns();
+    expect(runs).toBe(0);
+    // Nobody waits for what it would have filled.
+    const client = running.request('/shared');
+    await eventually(() => asked === 3, 'a client waits for its own turn');
+    running.clock.advance(30_000);
+    expect((await client).text).toBe('{"run":1}');
   });
 
   it('is waited for by shutting down, and nothing is begun after', async () => {

@@ -5,7 +5,7 @@ import { chain, type MaybePromise } from '../../cache/maybe-promise.js';
 import type { SkipReason } from '../../cache/reasons.js';
 import type { Missed, ViewCache } from '../../cache/view-cache.js';
 import { admit, type CredentialRules } from '../admission.js';
-import { deliver, type Exchange } from '../delivery.js';
+import { deliver, type Exchange, SENT } from '../delivery.js';
 import type { ViewPolicy } from '../route-policy.js';
 import { renewOr } from '../renewal.js';
 import { runHandler } from '../run-handler.js';
@@ -77,7 +77,7 @@ export class DispatchedServing {
 
   /** As any request that misses: leads a fill, or waits for the one that is under way. */
   #join(arrival: Arrival, missed: Missed, tags: string[]): Observable<unknown> {
-    const { dispatch, policy, view } = arrival;
+    const { dispatch, policy, exchange, view } = arrival;
     const ticket = this.cache.join(view, missed, tags);
     if (ticket.role === 'wait') {
       return from(ticket.outcome).pipe(
@@ -98,9 +98,13 @@ export class DispatchedServing {
     if (!policy.clusterWide || !fill.leads || (isAhead && dispatch.purpose === 'warm'))
       return this.#fill(arrival, fill, stale);
     return from(this.cache.claim(fill, 0, isAhead ? stale : undefined)).pipe(
-      mergeMap((entry) =>
-        entry === undefined ? this.#fill(arrival, fill, stale) : this.#present(arrival, entry.response),
-      ),
+      mergeMap((entry) => {
+        if (entry !== undefined) return this.#present(arrival, entry.response);
+        if (!exchange.platform.isGone(exchange.response)) return this.#fill(arrival, fill, stale);
+        // It was given up while it waited for its turn.
+        fill.abort();
+        return SENT;
+      }),
     );
   }
 
