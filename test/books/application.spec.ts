@@ -119,6 +119,9 @@ describe('Settings', () => {
     expect(settingsFrom({ NODE_ENV: 'production' }).dashboard).toBe(false);
     expect(sessionSecret).toMatch(/^[0-9a-f]{64}$/);
     expect(settingsFrom({}).sessionSecret).not.toBe(sessionSecret);
+    const empty = settingsFrom({ PORT: '', HOST: '', CACHE: '', SESSION_SECRET: '', DATABASE_URL: '' });
+    expect(empty).toEqual({ ...rest, sessionSecret: empty.sessionSecret });
+    expect(empty.sessionSecret).toHaveLength(64);
   });
 
   it('come from the environment', () => {

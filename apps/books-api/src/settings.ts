@@ -31,7 +31,11 @@ export const SETTINGS = Symbol('SETTINGS');
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export function settingsFrom(environment: Environment): Settings {
+export function settingsFrom(given: Environment): Settings {
+  // An empty variable is how compose files and shells say that there is none.
+  const environment: Environment = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== ''),
+  );
   const { MODEL_URL, DATABASE_URL, REDIS_URL } = environment;
   return {
     platform: oneOf(environment, 'PLATFORM', ['express', 'fastify']),
@@ -45,9 +49,9 @@ export function settingsFrom(environment: Environment): Settings {
     analysisTtlMs: wholeNumber(environment, 'ANALYSIS_TTL_MS', 86_400_000),
     // Without a secret of its own, sessions end with the process: safer than one that everybody can read here.
     sessionSecret: environment.SESSION_SECRET ?? randomBytes(32).toString('hex'),
-    ...(MODEL_URL ? { modelUrl: MODEL_URL } : {}),
-    ...(DATABASE_URL ? { databaseUrl: DATABASE_URL } : {}),
-    ...(REDIS_URL ? { redisUrl: REDIS_URL } : {}),
+    ...(MODEL_URL !== undefined && { modelUrl: MODEL_URL }),
+    ...(DATABASE_URL !== undefined && { databaseUrl: DATABASE_URL }),
+    ...(REDIS_URL !== undefined && { redisUrl: REDIS_URL }),
   };
 }
 
