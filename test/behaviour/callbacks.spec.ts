@@ -67,6 +67,13 @@ describe.each(PLATFORMS)('callbacks on %s', (platform) => {
 
   afterEach(() => running.close());
 
+  it('key: what an absent header is to be called is told where a callback makes nothing of it', async () => {
+    await start({ key: ({ headers }) => headers['x-shop'] ?? '' });
+    expect((await running.request('/read')).status).toBe(500);
+    expect(running.logger.errors.at(-1)).toContain(`returned ""; allowed: a non-empty string`);
+    expect(running.logger.errors.at(-1)).toContain("for what is absent, a word such as 'none'");
+  });
+
   describe.each(CALLBACKS)('%s', (callback) => {
     it.each(MISTAKES)(
       'that %s fails the request with an error that names it, never a shared key',

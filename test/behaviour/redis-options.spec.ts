@@ -77,6 +77,19 @@ describe('options for a shared store', () => {
     expect(await problem(() => ({ store: redis(options as never) }))).toBe(field);
   });
 
+  it.each([
+    [
+      { host: '127.0.0.1', port: 6379 },
+      'redis(): option "host" is unknown (did you mean "url"?); allowed: one of',
+    ],
+    [
+      { url: NOWHERE, password: 'hidden' },
+      'redis(): option "password" is unknown (did you mean "clientOptions.password"?)',
+    ],
+  ])('say what other clients’ options are called in redis(): %j', (options, told) => {
+    expect(() => redis(options as never)).toThrow(told);
+  });
+
   it('accept bounds of the memory in front of a shared store', async () => {
     for (const bounds of [{ maxEntries: 10 }, { maxBytes: 1_000 }, {}, false] as const)
       expect(await problem(() => ({ memory: bounds, store: redis({ url: NOWHERE }) }))).toBe('none');

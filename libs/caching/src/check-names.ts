@@ -8,6 +8,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   maxEntries: 'memory.maxEntries',
   maxBytes: 'memory.maxBytes',
   keyPrefix: 'namespace',
+  host: 'url',
+  socket: 'clientOptions.socket',
+  username: 'clientOptions.username',
+  password: 'clientOptions.password',
 };
 
 /**

@@ -205,7 +205,8 @@ export class KeyBuilder {
     throw new CacheCallbackError(
       'key',
       this.#route,
-      `returned ${describe(value)}; allowed: a non-empty string, a number, a bigint or a boolean`,
+      `returned ${describe(value)}; allowed: a non-empty string, a number, a bigint or a boolean; for what is absent, ` +
+        "a word such as 'none'",
     );
   }
 
