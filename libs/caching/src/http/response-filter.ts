@@ -11,7 +11,10 @@ export interface FilteredResponse {
   readonly status: number;
   /** All fields of the response, by lower-case name. */
   readonly headers: HeaderBag;
-  /** The body before any content coding; empty where there is none. */
+  /**
+   * The body before any content coding; empty where there is none. These are the bytes that are stored and sent: to be
+   * read and kept, never to be written to.
+   */
   readonly body: Buffer;
 }
 
