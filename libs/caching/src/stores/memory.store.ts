@@ -1,17 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { CachingConfigError } from '../caching.errors.js';
-import { type Clock, elapsed, systemClock } from '../cache/clock.js';
-import {
-  bytesOf,
-  type Entry,
-  type EntryLife,
-  sizeOf,
-  softened,
-  type StoredResponse,
-} from '../cache/entry.js';
+import { type Clock, systemClock } from '../cache/clock.js';
+import { bytesOf, type Entry, sizeOf, type StoredResponse } from '../cache/entry.js';
 import { EvictionLog, type StampPosition } from '../cache/stamps.js';
 import { VariantIndex } from '../cache/variants.js';
 import { BodyMemory } from './body-memory.js';
+import { EvictionSweep } from './eviction-sweep.js';
+import { HeldEntry } from './held-entry.js';
 import type { CacheStore } from './store.js';
 
 export interface MemoryStoreOptions {
@@ -26,88 +21,6 @@ export const MEMORY_DEFAULTS = { maxBytes: 64 * 1024 * 1024, maxEntries: 100_000
 
 /** What may wait for bodies to be stored, beside what is held: so much of `maxBytes`, and no more than so many bytes. */
 const IDLE = { share: 1 / 16, atMost: 1024 * 1024 } as const;
-
-/** Entries looked at in one turn of the event loop to free evicted ones: below a millisecond, if all of them are. */
-const SWEEP_SLICE = 100;
-
-/** After a walk, rest for nine times what it took, and a second at least: freeing takes a tenth of a core at most. */
-const SWEEP_REST = { factor: 9, atLeast: 1_000 };
-
-/** Every field of an entry that is kept with it, so that none is forgotten below. */
-type Held = { readonly [P in Exclude<keyof Entry, 'tier'>]-?: Entry[P] | undefined };
-
-/**
- * An entry as it is held, with the last position at which it was found current: most hits then compare one reference.
- * One object, all of one shape, as among a million entries each object more to look into is a wait for memory.
- */
-class HeldEntry implements Held {
-  readonly key: string;
-  readonly variantOf: string | undefined;
-  readonly response: StoredResponse;
-  readonly tags: readonly string[];
-  readonly start: StampPosition;
-  readonly order: number;
-  readonly storedAt: number;
-  readonly expiresAt: number;
-  freshness: EntryLife | undefined;
-  readonly handlerTime: number | undefined;
-  readonly validator: string | undefined;
-  readonly vary: readonly string[] | undefined;
-  #checkedAt: StampPosition;
-  /** Its body, where it is a copy that nobody outside of the store has seen yet. */
-  #unseen: Buffer | undefined;
-
-  /** @param copy of its body, which only this entry has */
-  constructor(entry: Entry, checkedAt: StampPosition, copy: Buffer | undefined) {
-    this.key = entry.key;
-    this.variantOf = entry.variantOf;
-    this.response = copy === undefined ? entry.response : { ...entry.response, body: copy };
-    this.tags = entry.tags;
-    this.start = entry.start;
-    this.order = entry.order;
-    this.storedAt = entry.storedAt;
-    this.expiresAt = entry.expiresAt;
-    this.freshness = entry.freshness;
-    this.handlerTime = entry.handlerTime;
-    this.validator = entry.validator;
-    this.vary = entry.vary;
-    this.#checkedAt = checkedAt;
-    this.#unseen = copy;
-  }
-
-  /** To be handed out: from now on somebody may be sending its body, for however long. */
-  seen(): this {
-    this.#unseen = undefined;
-    return this;
-  }
-
-  /** What its copy of the body takes beside the body's length, in bytes. */
-  get spare(): number {
-    return this.#unseen === undefined ? 0 : BodyMemory.spareOf(this.#unseen);
-  }
-
-  /** It is not held any more: the memory of its body, where that can be used again. Given once. */
-  release(): Buffer | undefined {
-    const copy = this.#unseen;
-    this.#unseen = undefined;
-    return copy;
-  }
-
-  isCurrent(log: EvictionLog): boolean {
-    const { position } = log;
-    if (this.#checkedAt === position) return true;
-    if (!log.isCurrent(this.start, this.tags)) return false;
-    this.soften(log);
-    this.#checkedAt = position;
-    return true;
-  }
-
-  /** It may have been softly evicted: then its time is over. */
-  soften(log: EvictionLog): void {
-    const at = log.softenedAt(this.start, this.tags);
-    if (at !== undefined) this.freshness = softened(this, at);
-  }
-}
 
 /**
  * The default store: `lru-cache` in this process, bounded by bytes and by entries.
@@ -137,9 +50,7 @@ export class MemoryStore implements CacheStore {
   readonly #bodies: BodyMemory;
   /** Bytes of what had to go for the entry that is being set: told of once the LRU can be asked again. */
   #dropped: number[] = [];
-  #sweep: { readonly rest: Iterator<string>; readonly startedAt: number } | undefined;
-  #sweepPending = false;
-  #restUntil = 0;
+  readonly #sweep: EvictionSweep;
 
   /** @throws CachingConfigError for bounds that are no whole numbers of at least 1 */
   constructor({
@@ -167,6 +78,7 @@ export class MemoryStore implements CacheStore {
         this.#reuse(entry);
       },
     });
+    this.#sweep = new EvictionSweep(clock, this.#keys, (key, now) => this.#free(key, now));
   }
 
   get position(): StampPosition {
@@ -254,14 +166,20 @@ export class MemoryStore implements CacheStore {
 
   evict(tags: readonly string[]): StampPosition {
     const position = this.#log.evict(tags);
-    if (this.#keys.size > 0) this.#requestSweep();
+    this.#sweep.request();
     return position;
   }
 
   close(): void {
     this.#entries.clear();
     this.#bodies.clear();
-    this.#sweep = undefined;
+    this.#sweep.stop();
+  }
+
+  #free(key: string, now: number): void {
+    const entry = this.#entries.peek(key);
+    if (entry === undefined || entry.expiresAt <= now || !entry.isCurrent(this.#log))
+      this.#entries.delete(key);
   }
 
   #noteDropped(entry: HeldEntry): void {
@@ -282,46 +200,6 @@ export class MemoryStore implements CacheStore {
   #reuse(dropped: HeldEntry): void {
     const copy = dropped.release();
     if (copy !== undefined) this.#bodies.reuse(copy);
-  }
-
-  /** The stamp has hidden the entries already; their bytes are freed here, a slice at a time. */
-  #requestSweep(): void {
-    if (this.#sweepPending) return;
-    this.#sweepPending = true;
-    if (this.#sweep === undefined) this.#scheduleSweep();
-  }
-
-  #scheduleSweep(): void {
-    const rest = this.#restUntil - elapsed(this.#clock);
-    if (rest > 0) this.#clock.after(rest, () => this.#startSweep());
-    else this.#startSweep();
-  }
-
-  #startSweep(): void {
-    this.#sweepPending = false;
-    this.#sweep = { rest: this.#keys.values(), startedAt: elapsed(this.#clock) };
-    setImmediate(() => this.#sweepSlice());
-  }
-
-  #sweepSlice(): void {
-    if (this.#sweep === undefined) return;
-    const now = this.#clock.now();
-    for (let looked = 0; looked < SWEEP_SLICE; looked++) {
-      const { value: key, done } = this.#sweep.rest.next();
-      if (done === true) {
-        const ended = elapsed(this.#clock);
-        this.#restUntil =
-          ended + Math.max(SWEEP_REST.atLeast, SWEEP_REST.factor * (ended - this.#sweep.startedAt));
-        this.#sweep = undefined;
-        // Evictions that came while this walk was under way may concern entries that it had passed.
-        if (this.#sweepPending) this.#scheduleSweep();
-        return;
-      }
-      const entry = this.#entries.peek(key);
-      if (entry === undefined || entry.expiresAt <= now || !entry.isCurrent(this.#log))
-        this.#entries.delete(key);
-    }
-    setImmediate(() => this.#sweepSlice());
   }
 }
 
