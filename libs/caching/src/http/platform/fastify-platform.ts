@@ -1,79 +1,26 @@
 import { Readable } from 'node:stream';
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { StoredResponse } from '../../cache/entry.js';
 import type { VerdictFields } from '../cache-headers.js';
-import type { HeaderBag } from '../header-diff.js';
 import type { FrameworkRequest } from '../request-view.js';
-import { weakened } from '../semantics/entity-tag.js';
 import { type Answer, partOf, statusOf } from '../selected-answer.js';
 import type { Substitute, ViewRecording } from '../view-recording.js';
+import { conditionsOf, fieldsToRemove, hideConditionals } from './conditionals.js';
+import type { FastifyInstance, OnSend, RecordedReply, Reply } from './fastify-reply.js';
+import { unhide, watchHead, watchRawBody, weakenWhenCoded } from './fastify-wire.js';
+import { reasonOf } from './head.js';
+import { appendToPayload, type PageTail } from './page-tail.js';
 import {
-  givenField,
-  onHeadComplete,
-  parseWriteHead,
-  readHead,
-  reasonOf,
-  type WriteHeadParameters,
-} from './head.js';
-import {
-  conditionsOf,
-  fieldsToRemove,
-  type Hidden,
-  hideConditionals,
-  sendAnswer,
-  showConditionals,
-} from './conditionals.js';
-import {
-  closeRecording,
+  endWithBody,
   type FrameworkResponse,
   type HttpPlatform,
-  endWithBody,
-  onExchangeClose,
   joinMembers,
+  onExchangeClose,
   putHead,
   type Recorded,
   type RecordOptions,
-  sendSubstitute,
 } from './platform.js';
 import { teeInto, toReadable } from './recorded-stream.js';
-import { appendToPayload, type PageTail } from './page-tail.js';
-import { replaceMethod } from './replace-method.js';
-
-/** The part of Fastify's reply that is used here, so that the library needs no Fastify to compile or to load. */
-interface Reply {
-  readonly raw: ServerResponse;
-  readonly statusCode: number;
-  /** There where `@fastify/compress` is. */
-  readonly compress?: unknown;
-  code(status: number): Reply;
-  header(name: string, value: unknown): Reply;
-  getHeader(name: string): OutgoingHttpHeader | undefined;
-  getHeaders(): OutgoingHttpHeaders;
-  removeHeader(name: string): Reply;
-  hijack(): Reply;
-  send(payload?: unknown): Reply;
-}
-
-type OnSend = (
-  request: unknown,
-  reply: Reply,
-  payload: unknown,
-  done: (error?: unknown, payload?: unknown) => void,
-) => void;
-
-export interface FastifyInstance {
-  addHook(name: 'onSend', hook: OnSend): unknown;
-}
-
-interface RecordedReply extends Recorded {
-  readonly request: FrameworkRequest;
-  readonly rawHandler: boolean;
-  /** Of node's response alone, where the handler may write to that past the reply, whose fields then never leave. */
-  readonly rawBefore: HeaderBag | undefined;
-  hidden: Hidden;
-  /** What the hooks were given of a body that was recorded whole: its bytes are there already. */
-  text: string | undefined;
-}
 
 /** What is to be added to replies, should they be pages. */
 const tails = new WeakMap<FrameworkResponse, PageTail>();
@@ -178,14 +125,8 @@ export class FastifyPlatform implements HttpPlatform {
 function onClose(this: ServerResponse): void {
   const recorded = (this as Marked)[RECORDED];
   if (recorded === undefined) return;
-  show(recorded);
+  unhide(recorded);
   if (recorded.recording.opened || recorded.rawHandler) recorded.recording.fail();
-}
-
-function show(recorded: RecordedReply): void {
-  if (recorded.hidden === undefined) return;
-  showConditionals(recorded.request.headers, recorded.hidden);
-  recorded.hidden = undefined;
 }
 
 function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?: unknown) => void): void {
@@ -199,7 +140,7 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
     return;
   }
   const { recording } = recorded;
-  show(recorded);
+  unhide(recorded);
   // Of a reply that failed on its way there may be one, whose place this one takes.
   recorded.text = undefined;
   // Fastify takes status, fields and body of a web Response only after the hooks.
@@ -287,125 +228,6 @@ function putReplyHead(reply: Reply, stored: StoredResponse, fields: VerdictField
     reply.header(name, add === undefined ? value : joinMembers(reply.getHeader(name), value));
   }
   for (let at = 0; at < fields.length; at += 2) reply.header(fields[at] as string, fields[at + 1]);
-}
-
-/** The head is the last moment at which later hooks' cookies show and the verdict can be told. */
-function watchHead(raw: ServerResponse, recorded: RecordedReply): void {
-  const { recording, rawBefore } = recorded;
-  const { writeHead } = raw;
-  const lateField = (name: string): HeaderBag[string] => raw.getHeader(name);
-  const tell = (): VerdictFields => {
-    const fields = recording.fields();
-    for (let at = 0; at < fields.length; at += 2)
-      raw.setHeader((fields[at] as string).toLowerCase(), fields[at + 1] as string);
-    return fields;
-  };
-  // Express middleware on Fastify adds its cookie inside `writeHead`.
-  if (recording.tells) {
-    onHeadComplete(raw, () => {
-      if (recording.noteLate(lateField)) tell();
-    });
-  }
-  replaceMethod(raw, 'writeHead', (...args: WriteHeadParameters) => {
-    if (!recording.ended) {
-      if (!recording.opened)
-        recording.open({ ...readHead(raw, parseWriteHead(args), 'raw'), before: rawBefore });
-      recording.noteLate((name) => givenField(args, name) ?? raw.getHeader(name));
-    }
-    if (recording.tells && tell().includes('Server-Timing')) dropGivenTiming(args);
-    weakenGivenTag(args);
-    writeHead.apply(raw, args as never);
-    if (recording.closed && !recording.ended) {
-      recording.noteLate(lateField);
-      recording.settle();
-    }
-    sendRecorded(raw, recorded);
-    return raw;
-  });
-}
-
-/**
- * Unless a later hook has changed the body, node is given the bytes that were recorded in place of their text, which it
- * would encode once more.
- */
-function sendRecorded(raw: ServerResponse, { text, recording: { body } }: RecordedReply): void {
-  if (text === undefined || body === undefined) return;
-  const { end } = raw;
-  replaceMethod(raw, 'end', ((chunk: unknown, ...rest: unknown[]) =>
-    end.call(raw, chunk === text ? body : chunk, ...(rest as [never, never]))) as typeof end);
-}
-
-/** For handlers that write to node's response themselves, past the `onSend` hooks. */
-function watchRawBody(raw: ServerResponse, recorded: RecordedReply): void {
-  const { recording, request, rawBefore } = recorded;
-  const { write, end } = raw;
-  const openRaw = (): void => {
-    if (recording.opened) return;
-    recording.open({ ...readHead(raw, undefined, 'raw'), before: rawBefore });
-  };
-  let isReplaced = false;
-  replaceMethod(raw, 'write', ((...args: Parameters<typeof write>) => {
-    if (isReplaced) return true;
-    const isFirst = !recording.opened;
-    openRaw();
-    const substitute = isFirst && !raw.headersSent ? recording.rescue() : undefined;
-    if (substitute !== undefined) {
-      isReplaced = true;
-      recording.cut();
-      sendSubstitute(raw, recording.before, substitute, end);
-      return true;
-    }
-    if (recording.delivery === 'raw') recording.push(args[0], args[1]);
-    return write.apply(raw, args);
-  }) as typeof write);
-  replaceMethod(raw, 'end', ((...args: Parameters<typeof end>) => {
-    if (isReplaced) return raw;
-    openRaw();
-    show(recorded);
-    let answer: Answer = { kind: 'full' };
-    if (recording.delivery === 'raw' && !recording.closed) {
-      const isUnsent = !raw.headersSent;
-      const [chunk, encoding] = args as unknown[];
-      if (typeof chunk !== 'function') recording.push(chunk, encoding);
-      closeRecording(recording, isUnsent, false);
-      const substitute = isUnsent ? recording.rescue() : undefined;
-      if (substitute !== undefined) {
-        sendSubstitute(raw, recording.before, substitute, end);
-        recording.settle();
-        return raw;
-      }
-      if (isUnsent) {
-        if (recording.etag !== undefined) raw.setHeader('ETag', recording.etag);
-        answer = recording.answerTo(conditionsOf(request));
-      }
-    }
-    if (answer.kind === 'full') end.apply(raw, args);
-    else sendAnswer(raw, answer, recording.body, end);
-    recording.settle();
-    return raw;
-  }) as typeof end);
-}
-
-/** `@fastify/compress` acts behind the cache; its field shows in what Fastify gives to `writeHead`. */
-function weakenWhenCoded(raw: ServerResponse): void {
-  const { writeHead } = raw;
-  replaceMethod(raw, 'writeHead', (...args: WriteHeadParameters) => {
-    weakenGivenTag(args);
-    return writeHead.apply(raw, args as never);
-  });
-}
-
-function weakenGivenTag([, given]: WriteHeadParameters): void {
-  if (typeof given !== 'object' || given === null) return;
-  const fields = given as Record<string, HeaderBag[string]>;
-  if (typeof fields.etag === 'string' && fields['content-encoding'] !== undefined)
-    fields.etag = weakened(fields.etag);
-}
-
-/** What the handler says of its times is part of the field that was set, over which what is given would win. */
-function dropGivenTiming([, given]: WriteHeadParameters): void {
-  if (typeof given !== 'object' || given === null) return;
-  delete (given as Record<string, unknown>)['server-timing'];
 }
 
 function sendRaw(reply: Reply, stored: StoredResponse, fields: VerdictFields): void {
