@@ -37,7 +37,15 @@ function start() {
     if (ticket.role !== 'fill') throw new Error('expected a fill');
     return ticket.fill;
   };
-  return { ...engine, store, clock, leases, words, lead };
+  /** The lease is granted, only later than anybody waits for. */
+  const claimTooLate = async (fill: Fill) => {
+    store.faults.lease = { late: new Gate() };
+    const claiming = engine.cache.claim(fill);
+    await turns();
+    clock.advance(STORE_TIMEOUT);
+    return claiming;
+  };
+  return { ...engine, store, clock, leases, words, lead, claimTooLate };
 }
 
 describe('a lease', () => {
@@ -72,13 +80,9 @@ describe('a lease', () => {
   });
 
   it('is given back too where its grant was answered too late to be waited for', async () => {
-    const { cache, store, clock, leases, lead } = start();
+    const { leases, lead, claimTooLate } = start();
     const fill = await lead();
-    store.faults.lease = { late: new Gate() };
-    const claiming = cache.claim(fill);
-    await turns();
-    clock.advance(STORE_TIMEOUT);
-    expect(await claiming).toBeUndefined();
+    expect(await claimTooLate(fill)).toBeUndefined();
     expect(leases.size).toBe(1);
     fill.share(response('an error'));
     await turns();
@@ -100,13 +104,9 @@ describe('a lease', () => {
   });
 
   it('is given back however late a store that stood still grants it', async () => {
-    const { cache, store, clock, leases, lead } = start();
+    const { store, clock, leases, lead, claimTooLate } = start();
     const fill = await lead();
-    store.faults.lease = { late: new Gate() };
-    const claiming = cache.claim(fill);
-    await turns();
-    clock.advance(STORE_TIMEOUT);
-    await claiming;
+    await claimTooLate(fill);
     store.faults.release = 'reject';
     fill.share(response('x'));
     for (let halves = 0; halves < 120; halves++) {
