@@ -5,10 +5,18 @@ import { MEMO_BYTES } from './key-builder.js';
 import { RouteCompiler, type RouteSources } from './route-compiler.js';
 import type { RoutePolicy, ViewPolicy } from './route-policy.js';
 import { siteOf } from './route-site.js';
+import { wrappedMethod } from './wrapped-handlers.js';
+
+/** Of one controller, by its methods. */
+type Policies = Map<unknown, RoutePolicy>;
 
 /** All handlers of the application that the cache has to do with, found from Nest's metadata at bootstrap. */
 export class RouteTable {
-  readonly #routes = new Map<unknown, Map<unknown, RoutePolicy>>();
+  readonly #routes = new Map<Type, Policies>();
+  /** By functions that stand for handlers: of a request-scoped controller there may be one for each request. */
+  readonly #wrapped = new WeakMap<object, RoutePolicy>();
+  /** Controllers of which it was said that one of their handlers can't be told. */
+  readonly #unknown = new Set<Type>();
   readonly cachedPaths = new CachedPaths();
   #largestEntry = 0;
   #longestLife = 0;
@@ -23,8 +31,14 @@ export class RouteTable {
     return this.#largestEntry;
   }
 
-  find(controller: unknown, handler: unknown): RoutePolicy | undefined {
-    return this.#routes.get(controller)?.get(handler);
+  constructor(private readonly warn?: (message: string) => void) {}
+
+  /** The policy of a handler, or of the function that Nest was given in its place. */
+  find(controller: Type, handler: object): RoutePolicy | undefined {
+    const policies = this.#routes.get(controller);
+    return policies === undefined
+      ? undefined
+      : (policies.get(handler) ?? this.#ofWrapper(controller, handler, policies));
   }
 
   /** All handlers. */
@@ -34,7 +48,7 @@ export class RouteTable {
 
   /** The policy of a handler by its method's name. */
   named(controller: Type, method: string): RoutePolicy | undefined {
-    return this.find(controller, (controller.prototype as Record<string, unknown>)[method]);
+    return this.#routes.get(controller)?.get((controller.prototype as Record<string, unknown>)[method]);
   }
 
   /** A route's time to live was changed: stamps are kept for as long. */
@@ -44,7 +58,7 @@ export class RouteTable {
 
   /** @throws CachingConfigError where a decorator can't work */
   static build(sources: RouteSources): RouteTable {
-    const table = new RouteTable();
+    const table = new RouteTable(sources.warn);
     const names = new Map<string, number>();
     const budget = new RecentBudget(MEMO_BYTES);
     for (const wrapper of sources.controllers) {
@@ -52,7 +66,7 @@ export class RouteTable {
       if (!controller?.prototype || table.#routes.has(controller)) continue;
       const count = (names.get(controller.name) ?? 0) + 1;
       names.set(controller.name, count);
-      const policies = new Map<unknown, RoutePolicy>();
+      const policies: Policies = new Map();
       table.#routes.set(controller, policies);
       for (const method of sources.methodsOf(controller)) {
         // Two controllers of one name are told apart: their routes must not share keys or evictions.
@@ -72,6 +86,23 @@ export class RouteTable {
       }
     }
     return table;
+  }
+
+  #ofWrapper(controller: Type, wrapper: object, policies: Policies): RoutePolicy | undefined {
+    const known = this.#wrapped.get(wrapper);
+    if (known?.site.controller === controller) return known;
+    const methods = Array.from(policies.values(), ({ site }) => site.method);
+    const method = wrappedMethod(controller, methods, wrapper);
+    const policy = method === undefined ? undefined : this.named(controller, method);
+    if (policy !== undefined) this.#wrapped.set(wrapper, policy);
+    else if (!this.#unknown.has(controller)) {
+      this.#unknown.add(controller);
+      this.warn?.(
+        `${controller.name}: something has put another function in the place of a handler, without its name and its ` +
+          'metadata, so its decorators are not known: its responses are not cached, and it evicts nothing.',
+      );
+    }
+    return policy;
   }
 }
 
