@@ -8,14 +8,14 @@ type Handler = (this: unknown, ...args: unknown[]) => unknown;
 
 /** What tracers do: a function of their own around each handler, made as its route is. */
 function wrapHandlers(wrap: (handler: Handler) => Handler): void {
-  const { create } = RouterExecutionContext.prototype;
+  const create = Reflect.get(RouterExecutionContext.prototype, 'create') as Handler;
   vi.spyOn(RouterExecutionContext.prototype, 'create').mockImplementation(function (
     this: RouterExecutionContext,
     instance,
     callback,
     ...rest
   ) {
-    return create.call(this, instance, wrap(callback as Handler), ...rest);
+    return create.call(this, instance, wrap(callback as Handler), ...rest) as never;
   });
 }
 
