@@ -1,9 +1,10 @@
 import { Controller, Get, Res } from '@nestjs/common';
-import { type CachePolicyOptions, CacheView } from 'nestjs-caching';
+import { CacheContext, CacheEvictionService, type CachePolicyOptions, CacheView } from 'nestjs-caching';
 import type { Response } from 'express';
 import type { FastifyReply } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PLATFORMS, type RunningApplication, startApplication } from '../support/application.js';
+import { eventually, Gate } from '../support/gate.js';
 import { useRequestIds } from '../support/plugins.js';
 
 type AnyResponse = Response & FastifyReply;
@@ -153,9 +154,11 @@ describe.each(PLATFORMS)('how long a response lives on %s', (platform) => {
 describe.each(PLATFORMS)('what caches behind this one are told on %s', (platform) => {
   let running: RunningApplication;
   let fields: Fields;
+  let gate: Gate;
 
   beforeEach(async () => {
     fields = {};
+    gate = new Gate();
     @Controller()
     class BooksController {
       @Get('books')
@@ -169,6 +172,14 @@ describe.each(PLATFORMS)('what caches behind this one are told on %s', (platform
       @CacheView({ downstream: { public: true } })
       cookie(@Res({ passthrough: true }) response: AnyResponse) {
         response.header('Set-Cookie', 'a=b');
+        return {};
+      }
+
+      @Get('short')
+      @CacheView({ ttl: '1m', tags: ['short'], downstream: { maxAge: '20s' } })
+      async short(@CacheContext() cache: CacheContext) {
+        cache.ttl('5s');
+        await gate.pass();
         return {};
       }
     }
@@ -187,6 +198,25 @@ describe.each(PLATFORMS)('what caches behind this one are told on %s', (platform
     expect([hit.headers['cache-control'], hit.headers.age]).toEqual(['public, max-age=50', '30']);
     running.clock.advance(25_000);
     expect(await control()).toBe('public, max-age=60');
+  });
+
+  describe('of a response that others have waited for', () => {
+    const playTwo = async (meanwhile: () => unknown) => {
+      const both = [control('/short'), control('/short')];
+      await eventually(() => running.events.filter(({ type }) => type === 'miss').length === 2, 'both miss');
+      await meanwhile();
+      gate.open();
+      return Promise.all(both);
+    };
+
+    it('is for as long as this cache keeps it, for all of them', async () => {
+      expect(await playTwo(() => undefined)).toEqual(['max-age=5', 'max-age=5']);
+    });
+
+    it('is nothing where it was evicted meanwhile', async () => {
+      const evict = () => running.app.get(CacheEvictionService).byTag('short');
+      expect(await playTwo(evict)).toEqual([undefined, undefined]);
+    });
   });
 
   it('is the handler’s own where it says something', async () => {

@@ -76,6 +76,11 @@ export function isFresh({ freshness }: Entry, now: number): boolean {
   return freshness === undefined || (now < freshness.freshUntil && !freshness.alwaysRevalidate);
 }
 
+/** Until when an entry is fresh, in milliseconds since the epoch. */
+export function freshUntil({ freshness, expiresAt }: Pick<Entry, 'freshness' | 'expiresAt'>): number {
+  return freshness?.freshUntil ?? expiresAt;
+}
+
 /** Whether a life says no more than that an entry was new when it was stored, and is fresh until it is forgotten. */
 export function isPlain(life: EntryLife, expiresAt: number): boolean {
   const { freshUntil, ageAtStore, alwaysRevalidate, staleForbidden } = life;

@@ -1,7 +1,7 @@
 import type { RequestTrace } from '../observe/request-trace.js';
-import { type Entry, type EntryLife, isPlain, type StoredResponse } from './entry.js';
+import { type Entry, type EntryLife, freshUntil, isPlain, type StoredResponse } from './entry.js';
 import type { MaybePromise } from './maybe-promise.js';
-import type { Flight, FlightResult } from './single-flight.js';
+import { type Flight, type FlightResult, type SharedResponse, sharedOf } from './single-flight.js';
 import type { SkipReason } from './reasons.js';
 import type { StampPosition } from './stamps.js';
 import { type Variant, variantsOf } from './variants.js';
@@ -143,6 +143,7 @@ export class Fill {
   store(response: StoredResponse, ttl: number, life?: EntryLife, variant?: Variant): void {
     const current = this.isCurrent();
     let kept: MaybePromise<boolean> | undefined;
+    let fresh: number | undefined;
     if (current && !this.#ended) {
       const { order, start, view, handlerTime, validator } = this;
       const storedAt = this.host.now();
@@ -167,10 +168,11 @@ export class Fill {
         handlerTime,
         ...(validator !== undefined && { validator }),
       };
+      fresh = freshUntil(entry);
       const variants = variant && variantsOf(primary, variant, entry);
       kept = this.host.save(this, entry, this.#takeLease(), variants);
     }
-    this.#end({ response, current, handlerTime: this.handlerTime, variant }, kept);
+    this.#end({ response, current, handlerTime: this.handlerTime, variant, freshUntil: fresh }, kept);
   }
 
   /**
@@ -201,7 +203,7 @@ export class Fill {
       const variants = isIts ? variantsOf(view.primary ?? view.key, variant, entry) : undefined;
       kept = this.host.save(this, entry, this.#takeLease(), variants);
     }
-    this.#end({ response: entry.response, current, handlerTime: entry.handlerTime }, kept);
+    this.#end({ ...sharedOf(entry), current }, kept);
     return entry;
   }
 
@@ -211,10 +213,19 @@ export class Fill {
     handlerTime: number | undefined = this.handlerTime,
     variant?: Variant,
   ): void {
+    this.#share({ response, handlerTime }, variant);
+  }
+
+  /** Gives what another instance has stored meanwhile to those who wait here. */
+  take(entry: Entry): void {
+    this.#share(sharedOf(entry));
+  }
+
+  #share(shared: SharedResponse, variant?: Variant): void {
     const lease = this.#takeLease();
     // Other instances would run a handler that fails one after the other, each waiting for the one before.
     if (lease !== undefined) this.host.release(this.view.key, lease, SHARED_BY_NOBODY);
-    this.#end({ response, current: this.isCurrent(), handlerTime, variant });
+    this.#end({ ...shared, current: this.isCurrent(), variant });
   }
 
   /** The response is for its own client only: those who wait run their own handlers, and so do the next ones. */

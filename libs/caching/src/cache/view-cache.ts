@@ -249,7 +249,7 @@ export class ViewCache {
       fill.variedBy = claim.variedBy;
       return undefined;
     }
-    fill.share(claim.response, claim.handlerTime);
+    fill.take(claim);
     return claim;
   }
 

@@ -1,7 +1,7 @@
 import { type Observable, of } from 'rxjs';
 import type { Clock } from '../cache/clock.js';
 import type { Entry, StoredResponse } from '../cache/entry.js';
-import type { SharedResponse } from '../cache/single-flight.js';
+import { type SharedResponse, sharedOf } from '../cache/single-flight.js';
 import type { StaleReason } from '../observe/cache-event.js';
 import type { RequestTrace } from '../observe/request-trace.js';
 import {
@@ -123,8 +123,7 @@ export class Delivery {
 
   /** What was stored while the request waited for it. */
   renewed(policy: ViewPolicy, exchange: Exchange, entry: Entry): Observable<unknown> {
-    const { response, handlerTime } = entry;
-    return this.collapsed(policy, exchange, { response, handlerTime }, 'stale');
+    return this.collapsed(policy, exchange, sharedOf(entry), 'stale');
   }
 
   #withControl(
@@ -170,17 +169,16 @@ export class Delivery {
   collapsed(
     policy: ViewPolicy,
     exchange: Exchange,
-    { response, handlerTime }: SharedResponse,
+    { response, handlerTime, freshUntil }: SharedResponse,
     fwd: Forwarded = 'uri-miss',
   ): Observable<unknown> {
     exchange.trace?.coalesced(response, handlerTime);
     const fields = fieldsOf(policy, { kind: 'collapsed', fwd });
     const { downstream } = policy;
-    const ttl = policy.statuses.get(response.status);
     const added =
-      downstream === undefined || ttl === undefined || this.#saysOwnLife(exchange, response)
+      downstream === undefined || freshUntil === undefined || this.#saysOwnLife(exchange, response)
         ? fields
-        : ['Cache-Control', downstreamControl(downstream, 0, ttl), ...fields];
+        : ['Cache-Control', downstreamControl(downstream, 0, freshUntil - this.clock.now()), ...fields];
     return deliver(
       policy,
       exchange,

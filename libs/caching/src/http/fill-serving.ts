@@ -2,6 +2,7 @@ import { defer, from, mergeAll, mergeMap, type Observable, tap } from 'rxjs';
 import { type Entry, isEntry } from '../cache/entry.js';
 import type { Fill, ViewKey } from '../cache/fill.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
+import { sharedOf } from '../cache/single-flight.js';
 import type { VariantKeyOf } from '../cache/variants.js';
 import type { Missed, Ticket, ViewCache } from '../cache/view-cache.js';
 import type { Bypassing } from './bypassing.js';
@@ -98,8 +99,7 @@ export class FillServing {
   #claim(miss: Miss, fill: Fill): Observable<unknown> {
     const { policy, exchange, view, spent } = miss;
     const claimed = this.#cache.claim(fill, spent).then((entry) => {
-      if (entry !== undefined)
-        return this.#parts.delivery.collapsed(policy, exchange, { ...entry, handlerTime: entry.handlerTime });
+      if (entry !== undefined) return this.#parts.delivery.collapsed(policy, exchange, sharedOf(entry));
       if (fill.variedBy !== undefined) {
         policy.learned.learn(view, fill.variedBy);
         fill.abort();

@@ -1,4 +1,4 @@
-import type { Entry } from '../cache/entry.js';
+import { type Entry, freshUntil } from '../cache/entry.js';
 import { type Verdict, type VerdictFields, verdictFields } from './cache-headers.js';
 import { ageFields, currentAge } from './semantics/age.js';
 
@@ -18,8 +18,8 @@ export function generatedAt({ storedAt, freshness }: Entry): number {
 }
 
 /** Milliseconds that an entry will be fresh yet. */
-export function freshFor({ freshness, expiresAt }: Entry, now: number): number {
-  return (freshness?.freshUntil ?? expiresAt) - now;
+export function freshFor(entry: Entry, now: number): number {
+  return freshUntil(entry) - now;
 }
 
 /** The fields that each response from the cache has: how old it is (RFC 9111 §4), and what happened. */
