@@ -64,10 +64,10 @@ describe('the key of a memoized call', () => {
   it('is the same for equal arguments, whoever made them, and another for any others', () => {
     fc.assert(
       fc.property(
+        fc.clone(fc.array(valuesToKeep(), { maxLength: 4 }), 2),
         fc.array(valuesToKeep(), { maxLength: 4 }),
-        fc.array(valuesToKeep(), { maxLength: 4 }),
-        (a, b) => {
-          expect(keyOfArguments(structuredClone(a))).toBe(keyOfArguments(structuredClone(a)));
+        ([a, again], b) => {
+          expect(keyOfArguments(again)).toBe(keyOfArguments(a));
           // Equal for node is equal for us, but for the order of maps and sets, which functions see.
           const isSame = keyOfArguments(a) === keyOfArguments(b);
           expect(isSame).toBe(isSame && isDeepStrictEqual(plain(a), plain(b)));
