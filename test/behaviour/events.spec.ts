@@ -95,7 +95,7 @@ describe.each(PLATFORMS)('events on %s', (platform) => {
   it('tell the way of a miss, step by step, with what the handler took', async () => {
     const start = running.clock.now();
     const { body } = await running.request('/books?page=1');
-    expect(told()).toEqual(['lookup', 'miss', 'stored']);
+    expect(told()).toEqual(['lookup', 'miss', 'handled', 'stored']);
     const common = { route: 'BooksController.list', request: one('miss').request };
     expect(one('lookup')).toStrictEqual({
       type: 'lookup',
@@ -114,6 +114,7 @@ describe.each(PLATFORMS)('events on %s', (platform) => {
       durationMs: 0,
       reason: 'absent',
     });
+    expect(one('handled')).toStrictEqual({ ...one('miss'), type: 'handled' });
     expect(one('stored')).toStrictEqual({
       type: 'stored',
       at: start + 40,
@@ -146,14 +147,15 @@ describe.each(PLATFORMS)('events on %s', (platform) => {
       bytes: body.length,
       ageMs: 5_000,
       savedMs: 40,
+      reason: undefined,
     });
   });
 
   it('of one request share its number, and of one entry the digest of its key', async () => {
     for (const page of [1, 1, 2]) await running.request(`/books?page=${page}`);
     const requests = running.events.flatMap((event) => ('request' in event ? [event.request] : []));
-    expect(requests.map(({ id }) => id)).toEqual([1, 1, 1, 2, 2, 3, 3, 3]);
-    const [first, second, third] = [requests[0], requests[3], requests[5]].map((each) => each?.keyDigest);
+    expect(requests.map(({ id }) => id)).toEqual([1, 1, 1, 1, 2, 2, 3, 3, 3, 3]);
+    const [first, second, third] = [requests[0], requests[4], requests[6]].map((each) => each?.keyDigest);
     expect(first).toMatch(/^[\w-]{12}$/);
     expect(second).toBe(first);
     expect(third).not.toBe(first);
@@ -167,7 +169,9 @@ describe.each(PLATFORMS)('events on %s', (platform) => {
     await running.request(`/books?page=${SECRET}`, { headers: { 'x-token': SECRET } });
     await running.request('/books/missing', { headers: { authorization: SECRET } });
     await running.app.get(CacheEvictionService).byTag(SECRET);
-    expect(new Set(told())).toEqual(new Set(['lookup', 'miss', 'stored', 'hit', 'bypassed', 'evicted']));
+    expect(new Set(told())).toEqual(
+      new Set(['lookup', 'miss', 'handled', 'stored', 'hit', 'bypassed', 'evicted']),
+    );
     expect(JSON.stringify(running.events)).not.toContain(SECRET);
     for (const event of running.events)
       for (const value of Object.values(event)) expect(value).not.toBeInstanceOf(Buffer);
@@ -182,7 +186,7 @@ describe.each(PLATFORMS)('events on %s', (platform) => {
     running.events.length = 0;
     await running.request('/books/again?fresh=1');
     expect(one('refresh')).toMatchObject({ reason: 'callback', outcome: 'started' });
-    expect(told()).toEqual(['refresh', 'stored']);
+    expect(told()).toEqual(['refresh', 'handled', 'stored']);
   });
 
   it('tell of those who waited for another request that they did, and what that saved', async () => {
@@ -219,8 +223,8 @@ describe.each(PLATFORMS)('events on %s', (platform) => {
     }
     await running.request('/books?page=1');
     expect(CACHE_EVENTS_CHANNEL).toBe('nestjs-caching:event');
-    expect(published).toEqual(running.events.slice(0, 3));
-    expect(published).toHaveLength(3);
+    expect(published).toEqual(running.events.slice(0, 4));
+    expect(published).toHaveLength(4);
   });
 
   it('reach the other listeners, and the request its client, where a listener throws', async () => {
@@ -233,10 +237,10 @@ describe.each(PLATFORMS)('events on %s', (platform) => {
     events.on((event) => late.push(event));
     const { status } = await running.request('/books?page=1');
     expect(status).toBe(200);
-    expect(late.map(({ type }) => type)).toEqual(['lookup', 'miss', 'stored']);
-    expect(complaints()).toHaveLength(3);
+    expect(late.map(({ type }) => type)).toEqual(['lookup', 'miss', 'handled', 'stored']);
+    expect(complaints()).toHaveLength(4);
     stop();
     await running.request('/books?page=1');
-    expect(complaints()).toHaveLength(3);
+    expect(complaints()).toHaveLength(4);
   });
 });

@@ -58,7 +58,15 @@ describe.each(PLATFORMS)('@Memoize on %s', (platform) => {
       ['a', 'a', 'b'].map((title) => ({ title, tags: ['a', 'changed'] })),
     );
     expect(runs).toEqual(['a', 'b']);
-    expect(app.events.map(({ type }) => type)).toEqual(['miss', 'stored', 'hit', 'miss', 'stored']);
+    expect(app.events.map(({ type }) => type)).toEqual([
+      'miss',
+      'handled',
+      'stored',
+      'hit',
+      'miss',
+      'handled',
+      'stored',
+    ]);
     app.clock.advance(60_000);
     await app.request('/books/a');
     expect(runs).toEqual(['a', 'b', 'a']);

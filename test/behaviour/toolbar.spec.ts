@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib';
-import { Controller, Get, Header, Res, StreamableFile } from '@nestjs/common';
+import { Controller, Get, Header, HttpException, Query, Res, StreamableFile } from '@nestjs/common';
 import { CacheView } from 'nestjs-caching';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PLATFORMS } from '../support/application.js';
@@ -35,6 +35,16 @@ class PagesController {
   nonce() {
     return PAGE;
   }
+
+  @Get('rescued')
+  @Header('Content-Type', HTML)
+  @CacheView({ ttl: '10s', staleIfError: '1m' })
+  rescued(@Query('fail') fail?: string) {
+    if (fail !== undefined && PagesController.isDown) throw new HttpException('down', 503);
+    return PAGE;
+  }
+
+  static isDown = false;
 
   @Get('text') @Header('Content-Type', 'text/plain') text() {
     return PAGE;
@@ -91,6 +101,18 @@ describe.each(PLATFORMS)('the toolbar on %s', (platform) => {
     expect(
       await viewOf(await running.request('/pages/cached', { headers: { authorization: 'x' } })),
     ).toMatchObject({ verdict: 'bypassed', reason: 'credentials' });
+  });
+
+  it('tells of a page that took the place of a failure that it is stale, before and after it is sent', async () => {
+    await start();
+    await running.request('/pages/rescued?fail');
+    running.clock.advance(10_000);
+    PagesController.isDown = true;
+    const response = await running.request('/pages/rescued?fail');
+    PagesController.isDown = false;
+    expect(response.verdict).toBe('STALE');
+    expect(response.headers['server-timing']).toContain('cache-verdict;desc="stale"');
+    expect(await viewOf(response)).toMatchObject({ verdict: 'stale', reason: 'if-error' });
   });
 
   it.each(['/things', '/pages/text', '/_cache'])(

@@ -114,7 +114,7 @@ export class Delivery {
   /** What is stored, and was found to hold still. */
   revalidated(policy: ViewPolicy, exchange: Exchange, entry: Entry, fwd: Forwarded): Observable<unknown> {
     const now = this.clock.now();
-    exchange.trace?.hit(entry, now);
+    exchange.trace?.hit(entry, now, 'renewed');
     const ttlMs = freshFor(entry, now);
     const fields = hitFields(entry, now, false).concat(fieldsOf(policy, { kind: 'revalidated', ttlMs, fwd }));
     const added = this.#withControl(policy, exchange, entry, now, fields);

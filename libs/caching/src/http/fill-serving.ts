@@ -139,6 +139,8 @@ export class FillServing {
       renewed: (entry) => this.#parts.delivery.revalidated(policy, exchange, entry, fwd),
       otherwise: () => {
         if (fwd !== 'request') this.#parts.observer.onFill(policy);
+        if (rescue === undefined) exchange.trace?.handled();
+        else exchange.trace?.mayBeRescued();
         return runHandler(policy, exchange, fill, fwd, rescue);
       },
     });

@@ -35,6 +35,7 @@ export function renewOr(
 ): Observable<unknown> {
   const { validator, route } = policy;
   if (validator === undefined) return otherwise();
+  fill.trace = exchange.trace;
   let known: Entry | undefined;
   const decide = (said: unknown): Observable<unknown> => {
     fill.validator = textOf(said, route);

@@ -208,10 +208,17 @@ export class ViewRecording {
   rescue(): Substitute | undefined {
     const { rescue } = this.asked;
     const decision = this.#decision;
-    if (rescue === undefined || decision === undefined || this.#verdict?.store !== false) return undefined;
-    const substitute = rescue.instead(decision.head.status);
+    if (rescue === undefined || decision === undefined) return undefined;
+    const substitute = this.#verdict?.store === false ? rescue.instead(decision.head.status) : undefined;
     this.#isReplaced = substitute !== undefined;
+    if (substitute === undefined) this.fill.trace?.handled();
     return substitute;
+  }
+
+  /** The exchange is over. @param isCut no response can become complete any more */
+  over(isCut: boolean): void {
+    this.fill.trace?.handled();
+    if (isCut) this.fail();
   }
 
   /** The handler is late, and its client has been sent something else. */

@@ -13,11 +13,12 @@ import type { Redispatcher } from './background/redispatch.js';
 import { Bypassing, type OnBypass } from './bypassing.js';
 import type { Compression } from './compression.js';
 import { Delivery, type Exchange, fieldsOf, type RequestObserver } from './delivery.js';
-import { type Answered, FillServing, flatten, forwarded, missOf } from './fill-serving.js';
+import { type Answered, FillServing, flatten, forwarded, type Miss, missOf } from './fill-serving.js';
 import { lookUp } from './look-up.js';
 import { RequestWishes, type Wish } from './request-wishes.js';
 import type { ViewPolicy } from './route-policy.js';
 import { StaleServing } from './stale/stale-serving.js';
+import { toItsEnd } from './to-its-end.js';
 import { askUser } from './user-callback.js';
 
 /**
@@ -80,7 +81,7 @@ export class ViewServer {
           (wanted) => {
             if (!wanted) return this.#heed(policy, exchange, view);
             exchange.trace?.refresh('callback', 'started');
-            return this.#fills.refresh(policy, exchange, view);
+            return toItsEnd(exchange.trace, () => this.#fills.refresh(policy, exchange, view));
           },
         );
       });
@@ -144,23 +145,26 @@ export class ViewServer {
       return isEntry(found)
         ? this.#hit(policy, exchange, view, found)
         : this.#delivery.hit(policy, exchange, entry, 'request');
+    const { trace } = exchange;
     if (action === 'gateway-timeout') {
+      trace?.miss(entry === undefined ? 'absent' : 'stale');
+      trace?.ends();
       exchange.platform.setFields(exchange.response, fieldsOf(policy, { kind: 'only-if-cached' }));
       return throwError(() => new GatewayTimeoutException());
     }
     if (action === 'refresh') {
-      exchange.trace?.refresh('request', 'started');
+      trace?.refresh('request', 'started');
       // §5.2.1.4 asks for a successful validation, which the route's validator may give.
-      return this.#fills.refresh(policy, exchange, view, mayStore, 'request', mayStore ? entry : undefined);
-    }
-    if (!mayStore)
-      return this.#fills.refresh(
-        policy,
-        exchange,
-        view,
-        false,
-        isEntry(found) || found.stale ? 'stale' : 'uri-miss',
+      const renewable = mayStore ? entry : undefined;
+      return toItsEnd(trace, () =>
+        this.#fills.refresh(policy, exchange, view, mayStore, 'request', renewable),
       );
+    }
+    if (!mayStore) {
+      trace?.miss(entry === undefined ? 'absent' : 'stale');
+      const fwd = entry === undefined ? 'uri-miss' : 'stale';
+      return toItsEnd(trace, () => this.#fills.refresh(policy, exchange, view, false, fwd));
+    }
     const missed: Missed = isEntry(found) ? this.cache.missedAt(found) : found;
     // Who says how fresh it is to be has not been content with what is stale.
     return this.#miss(policy, exchange, view, missed, elapsed(this.clock) - askedAt, false);
@@ -219,7 +223,11 @@ export class ViewServer {
     exchange.trace?.miss(missed.stale === undefined ? 'absent' : 'stale');
     const fwd = forwarded(view, missed);
     const miss = missOf(policy, exchange, view, spent, fwd, stale, missed.stale);
-    const { variantKeyOf } = miss;
+    return toItsEnd(exchange.trace, () => this.#fill(miss, missed));
+  }
+
+  #fill(miss: Miss, missed: Missed): MaybePromise<Observable<unknown>> {
+    const { policy, exchange, view, spent, variantKeyOf } = miss;
     const tags = policy.tags(exchange.request);
     if (!isPromiseLike(tags))
       return this.#fills.follow(miss, this.cache.join(view, missed, tags, variantKeyOf));

@@ -57,14 +57,23 @@ export class CallServer {
       return taken(stale.response);
     }
     trace?.miss(stale === undefined ? 'absent' : 'stale');
-    return this.#follow(call, found, clock.now() - askedAt);
+    return this.#toItsEnd(call, this.#follow(call, found, clock.now() - askedAt));
   }
 
   /** Runs it whatever is there, and replaces that. */
   refresh(call: Call): Promise<unknown> {
     call.trace?.identify(call.key);
     call.trace?.refresh('callback', 'started');
-    return this.#fill(call, this.parts.cache.alone(viewOf(call), call.tags()).fill);
+    return this.#toItsEnd(call, this.#fill(call, this.parts.cache.alone(viewOf(call), call.tags()).fill));
+  }
+
+  /** However it ends, it is told what answered it. */
+  async #toItsEnd({ trace }: Call, answer: Promise<unknown>): Promise<unknown> {
+    try {
+      return await answer;
+    } finally {
+      trace?.ends();
+    }
   }
 
   async #follow(call: Call, missed: Missed, spent: number): Promise<unknown> {
@@ -103,6 +112,7 @@ export class CallServer {
 
   async #fill(call: Call, fill: Fill, stale?: Entry): Promise<unknown> {
     fill.trace = call.trace;
+    if (stale === undefined) call.trace?.handled();
     limitTags(fill);
     let result: unknown;
     try {
@@ -119,6 +129,7 @@ export class CallServer {
       throw error;
     }
     fill.handlerEnds();
+    call.trace?.handled();
     if (call.isChanged?.() === true) {
       this.#drop(fill);
       return result;

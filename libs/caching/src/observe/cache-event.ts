@@ -89,6 +89,8 @@ export interface LookupEvent extends OfRoute {
 /** Answered with a stored response. */
 export interface HitEvent extends FromEntry {
   readonly type: 'hit';
+  /** It was not fresh enough, and is fresh again, as the route's `validator` said that it holds. */
+  readonly reason: 'renewed' | undefined;
 }
 
 /** Answered with a stored response that was not fresh any more. */
@@ -97,15 +99,24 @@ export interface StaleEvent extends FromEntry {
   readonly reason: StaleReason;
 }
 
-/** Nothing stored that could answer. */
+/** Nothing stored that could answer by itself. What does in the end, another event tells. */
 export interface MissEvent extends OfRoute {
   readonly type: 'miss';
   readonly reason: 'absent' | 'stale';
 }
 
+/** Nothing stored is sent: the handler answers, or the error that came of the request does. */
+export interface HandledEvent extends OfRoute {
+  readonly type: 'handled';
+  /** Of its `miss`, or of its `refresh`. */
+  readonly reason: MissEvent['reason'] | 'callback' | 'request';
+}
+
 /** Waited for another request's fill, maybe that of another instance, and was given its response. */
 export interface CoalescedEvent extends OfRoute {
   readonly type: 'coalesced';
+  /** Why it had to. */
+  readonly reason: MissEvent['reason'];
   readonly status: number;
   readonly bytes: number;
   /** What the handler took for the request that ran it, in milliseconds. */
@@ -220,7 +231,8 @@ export type CoherenceEvent =
     });
 
 /**
- * What the cache did, as one union. No bodies, no keys, no credentials: events are safe to log. What `type` and
+ * What the cache did, as one union. A request that is not in the background ends in one of `hit`, `stale`, `coalesced`,
+ * `handled` and `bypassed`, once. No bodies, no keys, no credentials: events are safe to log. What `type` and
  * reasons there are is closed, and `route` is one of the application's, so that they can be labels of metrics.
  */
 export type CacheEvent =
@@ -228,6 +240,7 @@ export type CacheEvent =
   | HitEvent
   | StaleEvent
   | MissEvent
+  | HandledEvent
   | CoalescedEvent
   | StoredEvent
   | SkippedEvent

@@ -1,4 +1,4 @@
-import type { CacheEvent, CacheTier } from './cache-event.js';
+import type { CacheEvent, CacheTier, HitEvent } from './cache-event.js';
 import { ByRoute } from './by-route.js';
 import { cacheCounters, cacheHistograms } from './cache-instruments.js';
 import type { EventCounter } from './event-counter.js';
@@ -71,7 +71,7 @@ export class CacheMetrics implements CacheInstruments, EventCounter {
   record(event: CacheEvent): void {
     switch (event.type) {
       case 'hit':
-        return this.hit(event.route, event.tier, event.bytes, event.savedMs);
+        return this.hit(event.route, event.tier, event.bytes, event.savedMs, event.reason);
       case 'lookup':
         if (event.asked === 'shared')
           this.#histograms.storeTime.record(event.lookupMs / 1_000, { operation: 'lookup' });
@@ -85,15 +85,19 @@ export class CacheMetrics implements CacheInstruments, EventCounter {
         this.#save(found, savedMs);
         return;
       }
-      case 'miss':
-        this.#counters.requests.of(this.#routes.of(event.route).label, 'miss', '', event.reason).value++;
+      case 'handled': {
+        const { reason } = event;
+        const result = reason === 'absent' || reason === 'stale' ? 'miss' : 'refresh';
+        this.#counters.requests.of(this.#routes.of(event.route).label, result, '', reason).value++;
         return;
+      }
       case 'bypassed':
         this.#counters.requests.of(this.#routes.of(event.route).label, 'bypass', '', event.reason).value++;
         return;
       case 'coalesced': {
         const route = this.#routes.of(event.route);
         const { label } = route;
+        this.#counters.requests.of(label, 'miss', '', event.reason).value++;
         this.#counters.coalesced.of(label).value++;
         this.#counters.served.of(label, 'coalesced').value += event.bytes;
         this.#save(route, event.savedMs);
@@ -118,9 +122,6 @@ export class CacheMetrics implements CacheInstruments, EventCounter {
         const { label } = this.#routes.of(event.route);
         const { reason, outcome } = event;
         this.#counters.refreshes.of(label, reason, outcome).value++;
-        const isOfClient = reason === 'callback' || reason === 'request';
-        if (isOfClient && outcome === 'started')
-          this.#counters.requests.of(label, 'refresh', '', reason).value++;
         return;
       }
       case 'verified':
@@ -146,9 +147,17 @@ export class CacheMetrics implements CacheInstruments, EventCounter {
     }
   }
 
-  hit(name: string, tier: CacheTier, bytes: number, savedMs: number | undefined): void {
+  hit(
+    name: string,
+    tier: CacheTier,
+    bytes: number,
+    savedMs: number | undefined,
+    reason: HitEvent['reason'],
+  ): void {
     const route = this.#routes.of(name);
-    (route.hits[tier] ??= this.#counters.requests.of(route.label, 'hit', tier)).value++;
+    if (reason === undefined)
+      (route.hits[tier] ??= this.#counters.requests.of(route.label, 'hit', tier)).value++;
+    else this.#counters.requests.of(route.label, 'hit', tier, reason).value++;
     (route.hitBytes ??= this.#counters.served.of(route.label, 'hit')).value += bytes;
     this.#save(route, savedMs);
   }

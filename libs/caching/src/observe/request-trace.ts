@@ -4,6 +4,8 @@ import type { BypassReason, SkipReason } from '../cache/reasons.js';
 import type {
   CacheEvent,
   CacheTier,
+  HandledEvent,
+  HitEvent,
   LookupEvent,
   MissEvent,
   RefreshOutcome,
@@ -40,6 +42,10 @@ export class RequestTrace implements RequestRef {
   /** What is told in `Server-Timing`. */
   #what = 'none';
   #savedMs: number | undefined;
+  /** Why nothing stored has answered it yet; nothing where that is not known, or it is known what answers. */
+  #missed: HandledEvent['reason'] | undefined;
+  #isHandled = false;
+  #mayBeRescued = false;
 
   constructor(
     host: TraceHost,
@@ -111,14 +117,16 @@ export class RequestTrace implements RequestRef {
     });
   }
 
-  hit(entry: Entry, now: number): void {
+  /** @param reason unless it was fresh when the request came */
+  hit(entry: Entry, now: number, reason?: HitEvent['reason']): void {
     this.#what = 'hit';
+    this.#missed = undefined;
     const savedMs = (this.#savedMs = milliseconds(entry.handlerTime));
     const tier = entry.tier ?? 'local';
     const bytes = bytesOf(entry.response);
     const counter = this.#host.counterAlone();
     if (counter !== undefined) {
-      counter.hit(this.route, tier, bytes, savedMs);
+      counter.hit(this.route, tier, bytes, savedMs, reason);
       return;
     }
     this.#host.emit({
@@ -132,11 +140,15 @@ export class RequestTrace implements RequestRef {
       bytes,
       ageMs: now - entry.storedAt,
       savedMs,
+      reason,
     });
   }
 
   stale(entry: Entry, now: number, reason: StaleReason): void {
+    // Its client has left, so this reaches nobody.
+    if (this.#isHandled) return;
     this.#what = 'stale';
+    this.#missed = undefined;
     const savedMs = (this.#savedMs = milliseconds(entry.handlerTime));
     this.#host.emit({
       type: 'stale',
@@ -155,17 +167,41 @@ export class RequestTrace implements RequestRef {
 
   miss(reason: MissEvent['reason']): void {
     this.#what = 'miss';
+    this.#missed = reason;
     this.#host.emit({ type: 'miss', ...this.#common(), reason });
+  }
+
+  /** Nothing stored will answer it any more. To be said as often as it may be so: it is told once. */
+  handled(): void {
+    const reason = this.#missed;
+    if (reason === undefined) return;
+    this.#missed = undefined;
+    this.#isHandled = true;
+    this.#host.emit({ type: 'handled', ...this.#common(), reason });
+  }
+
+  /** Its handler runs, and should that fail, something stale may be sent: whoever sees the response says which. */
+  mayBeRescued(): void {
+    this.#mayBeRescued = true;
+  }
+
+  /** Nothing comes any more of what was started for it, but what its handler answers. */
+  ends(): void {
+    if (!this.#mayBeRescued) this.handled();
   }
 
   /** @param handlerTime of the request that ran the handler, in microseconds */
   coalesced(response: StoredResponse, handlerTime: number | undefined): void {
     const { status } = response;
     this.#what = 'coalesced';
+    // Who waited for a renewal in the background would have been answered with what is stale.
+    const reason = this.#missed === 'absent' ? 'absent' : 'stale';
+    this.#missed = undefined;
     const savedMs = (this.#savedMs = milliseconds(handlerTime));
     this.#host.emit({
       type: 'coalesced',
       ...this.#common(),
+      reason,
       status,
       bytes: bytesOf(response),
       savedMs,
@@ -196,12 +232,16 @@ export class RequestTrace implements RequestRef {
 
   bypassed(reason: BypassReason): void {
     this.#what = 'bypass';
+    this.#missed = undefined;
     this.#host.emit({ type: 'bypassed', ...this.#common(), reason });
   }
 
   refresh(reason: RefreshReason, outcome: RefreshOutcome): void {
     // Of a client's request; those in the background answer nobody.
-    if (reason === 'callback' || reason === 'request') this.#what = 'refresh';
+    if (reason === 'callback' || reason === 'request') {
+      this.#what = 'refresh';
+      this.#missed = reason;
+    }
     this.#host.emit({ type: 'refresh', ...this.#common(), reason, outcome });
   }
 

@@ -31,7 +31,8 @@ export interface TestReply {
 /** Looks, 10 ms apart, whether a response is stored. */
 const MAX_WAITS = 50;
 
-const VERDICTS: ReadonlySet<string> = new Set(['hit', 'stale', 'coalesced', 'miss', 'bypassed', 'refresh']);
+/** A request ends in one of these. */
+const VERDICTS: ReadonlySet<string> = new Set(['hit', 'stale', 'coalesced', 'handled', 'bypassed']);
 
 /** Sends a request to the application, and waits until its response is stored, or known not to be. */
 export async function ask(app: TestedApplication, request: TestRequest): Promise<TestReply> {
@@ -68,7 +69,7 @@ function fetchArguments(port: number, given: TestRequest): [string, RequestInit]
 async function verdictOf(events: RecordedEvents): Promise<Pick<TestReply, 'verdict' | 'reason'>> {
   const told = events.all.find(({ type }) => VERDICTS.has(type));
   if (told === undefined) return { verdict: undefined, reason: undefined };
-  const verdict = told.type as TestReply['verdict'];
+  const verdict = verdictNamed(told);
   if (verdict !== 'miss' && verdict !== 'refresh')
     return { verdict, reason: verdict === 'bypassed' ? reasonOf(told) : undefined };
   const ending = () => events.all.find(({ type }) => type === 'stored' || type === 'skipped');
@@ -76,6 +77,11 @@ async function verdictOf(events: RecordedEvents): Promise<Pick<TestReply, 'verdi
   for (let waits = 0; waits < MAX_WAITS && ending() === undefined; waits++) await pause(10);
   const ended = ending();
   return { verdict, reason: ended?.type === 'skipped' ? reasonOf(ended) : undefined };
+}
+
+function verdictNamed(event: CacheEvent): TestReply['verdict'] {
+  if (event.type !== 'handled') return event.type as TestReply['verdict'];
+  return event.reason === 'callback' || event.reason === 'request' ? 'refresh' : 'miss';
 }
 
 function reasonOf(event: CacheEvent): string | undefined {

@@ -126,7 +126,8 @@ function onClose(this: ServerResponse): void {
   const recorded = (this as Marked)[RECORDED];
   if (recorded === undefined) return;
   unhide(recorded);
-  if (recorded.recording.opened || recorded.rawHandler) recorded.recording.fail();
+  const { recording, rawHandler } = recorded;
+  recording.over(recording.opened || rawHandler);
 }
 
 function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?: unknown) => void): void {

@@ -104,7 +104,7 @@ export class RecordedResponse implements Recorded {
     this.#show();
     // A handler that still runs may finish and be stored; a body that was cut, or a handler that writes by
     // itself, won't.
-    if (this.recording.opened || this.rawHandler) this.recording.fail();
+    this.recording.over(this.recording.opened || this.rawHandler);
   }
 
   #open(head?: WriteHeadArguments): void {

@@ -23,7 +23,7 @@ export class LiveLog {
 
   take(event: CacheEvent): void {
     // A look-up is told by what it leads to, and a miss by what becomes of its fill.
-    if (event.type === 'lookup' || event.type === 'miss') return;
+    if (event.type === 'lookup' || event.type === 'miss' || event.type === 'handled') return;
     this.#events[this.#next++ % MAX_LINES] = event;
   }
 
@@ -55,7 +55,7 @@ function lineOf(n: number, event: CacheEvent): LogLine {
 function detailOf(event: CacheEvent): string {
   switch (event.type) {
     case 'hit':
-      return `${event.status}, ${event.tier}, ${seconds(event.ageMs)} old`;
+      return `${event.status}, ${event.reason ?? event.tier}, ${seconds(event.ageMs)} old`;
     case 'stale':
       return `${event.status}, ${event.reason}, ${seconds(event.ageMs)} old`;
     case 'coalesced':

@@ -16,7 +16,7 @@ export interface Second {
   hits: number;
   stale: number;
   coalesced: number;
-  /** The handler ran for a request of a cached route. */
+  /** Requests of cached routes that their handlers answered. */
   fills: number;
   bypassed: number;
   /** Milliseconds that handlers would have taken. */
@@ -31,6 +31,9 @@ export interface RouteTotals {
   hits: number;
   stale: number;
   coalesced: number;
+  /** Requests that their handlers answered. */
+  fills: number;
+  /** Runs of handlers, also in the background, of which the response is kept. */
   stored: number;
   bypassed: number;
   savedMs: number;
@@ -40,7 +43,8 @@ export interface RouteTotals {
   readonly skipped: Record<string, number>;
 }
 
-type Totals = Omit<RouteTotals, 'route' | 'skipped'>;
+/** What a request is counted under, once. */
+type Verdict = 'hits' | 'stale' | 'coalesced' | 'fills' | 'bypassed';
 
 /** Counts what the cache does: by second for charts, and by route. As much memory as there are routes, to a bound. */
 export class LiveStats {
@@ -69,17 +73,18 @@ export class LiveStats {
         // Who it was renewed for, if anybody, is told of a hit.
         if (event.handlerMs === undefined) return;
         const totals = this.#routes.of(event.route);
-        this.#count(event.at, totals.route, 'fills', 0);
         if (event.type === 'stored') totals.stored++;
         else totals.skipped[event.reason] = (totals.skipped[event.reason] ?? 0) + 1;
         totals.handlerMs += event.handlerMs;
         add(this.latency.misses, event.handlerMs);
         return;
       }
+      case 'handled':
       case 'bypassed': {
+        const kind = event.type === 'handled' ? 'fills' : 'bypassed';
         const totals = this.#routes.of(event.route);
-        totals.bypassed++;
-        this.#count(event.at, totals.route, 'bypassed', 0);
+        totals[kind]++;
+        this.#count(event.at, totals.route, kind, 0);
         return;
       }
       default:
@@ -95,7 +100,7 @@ export class LiveStats {
     return this.#routes.values();
   }
 
-  #count(at: number, route: string, kind: (keyof Totals & keyof Second) | 'fills', savedMs: number): void {
+  #count(at: number, route: string, kind: Verdict, savedMs: number): void {
     const second = this.#second(Math.floor(at / 1_000));
     second[kind]++;
     second.savedMs += savedMs;
@@ -130,6 +135,7 @@ function nothingOf(route: string): RouteTotals {
     hits: 0,
     stale: 0,
     coalesced: 0,
+    fills: 0,
     stored: 0,
     bypassed: 0,
     savedMs: 0,

@@ -104,9 +104,14 @@ export class Toolbar implements PageWatch {
       verdict: 'miss',
       ...(key !== undefined && { key }),
       ...(entry && { tags: this.parts.tagNames(entry.tags) }),
-      ...Object.assign({}, ...events.map(factsOf)),
+      ...Object.assign({}, ...events.toSorted(skippedFirst).map(factsOf)),
     };
   }
+}
+
+/** Of a handler that failed, something stale may have taken the place: that is the page's verdict. */
+function skippedFirst(a: CacheEvent, b: CacheEvent): number {
+  return Number(b.type === 'skipped') - Number(a.type === 'skipped');
 }
 
 function factsOf(event: CacheEvent): Partial<PageView> {
@@ -119,7 +124,7 @@ function factsOf(event: CacheEvent): Partial<PageView> {
         verdict: event.type,
         ageMs: event.ageMs,
         ...(event.savedMs !== undefined && { savedMs: event.savedMs }),
-        ...(event.type === 'stale' && { reason: event.reason }),
+        ...(event.reason !== undefined && { reason: event.reason }),
       };
     case 'coalesced':
       return { verdict: 'coalesced' };

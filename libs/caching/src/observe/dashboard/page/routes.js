@@ -26,10 +26,10 @@ function none() {
 }
 
 function row(route) {
-  const { hits, stale, coalesced, stored, bypassed, skipped } = route;
+  const { hits, stale, coalesced, fills, stored, bypassed, skipped } = route;
   const fromCache = hits + stale + coalesced;
-  const handled = stored + Object.values(skipped).reduce((sum, each) => sum + each, 0);
-  const all = fromCache + handled + bypassed;
+  const runs = stored + Object.values(skipped).reduce((sum, each) => sum + each, 0);
+  const all = fromCache + fills + bypassed;
   const ratio = all === 0 ? 0 : fromCache / all;
   const bar = el('span.ratio', { 'aria-hidden': 'true' }, el('i'));
   bar.firstElementChild.style.width = `${ratio * 100}%`;
@@ -42,7 +42,7 @@ function row(route) {
     el('td', { 'data-label': 'Hit ratio' }, el('span.withbar', {}, percent(ratio), bar)),
     el('td.number', { 'data-label': 'Requests' }, count(all)),
     el('td.number', { 'data-label': 'Hit' }, hits === 0 ? '–' : duration(route.hitMs / hits)),
-    el('td.number', { 'data-label': 'Handler' }, handled === 0 ? '–' : duration(route.handlerMs / handled)),
+    el('td.number', { 'data-label': 'Handler' }, runs === 0 ? '–' : duration(route.handlerMs / runs)),
     el('td.number', { 'data-label': 'Saved' }, el('b', {}, duration(route.savedMs))),
     el(
       'td',
