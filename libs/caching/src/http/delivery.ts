@@ -25,7 +25,7 @@ import { armReplay, type FrameworkResponse, type HttpPlatform } from './platform
 import type { RequestView } from './request-view.js';
 import type { ViewPolicy } from './route-policy.js';
 import type { Substitute } from './view-recording.js';
-import { isSelective, selectStored, storedField } from './selected-answer.js';
+import { isSelective, selectStored, storedField, withoutRange } from './selected-answer.js';
 
 /** One request on its way to a handler of a cached route. */
 export interface Exchange {
@@ -153,12 +153,17 @@ export class Delivery {
 
   /** As much of a response as the request wants, which is nearly always all. */
   #selected(
-    { request }: Exchange,
+    exchange: Exchange,
     response: StoredResponse,
     date: number | undefined,
     isKept: boolean,
   ): StoredResponse {
-    return isSelective(request) ? selectStored(request, response, date, this.clock.now(), isKept) : response;
+    const { request, platform } = exchange;
+    if (!isSelective(request)) return response;
+    const isWhole =
+      request.headers.range !== undefined && platform.codesParts(request.raw, exchange.response);
+    const conditions = isWhole ? withoutRange(request) : request;
+    return selectStored(conditions, response, date, this.clock.now(), isKept);
   }
 
   #saysOwnLife({ platform, response }: Exchange, stored: StoredResponse): boolean {

@@ -46,6 +46,11 @@ export function isSelective({ headers }: Pick<Conditions, 'headers'>): boolean {
   );
 }
 
+/** What a request that may have no part says (RFC 9110 §14.2: a server may ignore the field). */
+export function withoutRange({ method, headers }: Conditions): Conditions {
+  return { method, headers: { ...headers, range: undefined } };
+}
+
 /**
  * RFC 9110 §13.2.2: first whether the client has it, then which part of it.
  *

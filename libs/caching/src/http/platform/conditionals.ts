@@ -33,6 +33,19 @@ export function conditionsOf({ method = 'GET', headers }: FrameworkRequest): Con
   return { method, headers };
 }
 
+const IDENTITY_ONLY = /^\s*(?:identity\s*(?:;[^,]*)?)?$/i;
+
+/**
+ * Whether `compression` will compress what is sent, which it does to parts as well: their `Content-Range` would then be
+ * of other bytes than they are (RFC 9110 §14.4). It is known by the `flush` that it gives to responses.
+ */
+export function codesParts({ headers }: FrameworkRequest, res: ServerResponse): boolean {
+  return (
+    typeof (res as { readonly flush?: unknown }).flush === 'function' &&
+    !IDENTITY_ONLY.test(headers['accept-encoding'] ?? '')
+  );
+}
+
 /** Which fields of a response that is being sent have to go for an answer to be sent in its place. */
 export function fieldsToRemove(answer: Answer, names: readonly string[], hasTag: boolean): string[] {
   const isSent = sentFields(answer, hasTag);

@@ -3,6 +3,7 @@ import type { StoredResponse } from '../../cache/entry.js';
 import type { VerdictFields } from '../cache-headers.js';
 import type { FrameworkRequest } from '../request-view.js';
 import type { ViewRecording } from '../view-recording.js';
+import { codesParts } from './conditionals.js';
 import { onHeadComplete, weakenCodedTag, type WriteHeadParameters } from './head.js';
 import {
   type FrameworkResponse,
@@ -37,6 +38,10 @@ export class ExpressPlatform implements HttpPlatform {
 
   field(response: FrameworkResponse, name: string): OutgoingHttpHeader | undefined {
     return this.node(response).getHeader(name);
+  }
+
+  codesParts(request: FrameworkRequest, response: FrameworkResponse): boolean {
+    return codesParts(request, this.node(response));
   }
 
   isGone(response: FrameworkResponse): boolean {

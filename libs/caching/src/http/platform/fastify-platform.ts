@@ -71,6 +71,11 @@ export class FastifyPlatform implements HttpPlatform {
     return reply.getHeader(name) ?? reply.raw.getHeader(name);
   }
 
+  /** `@fastify/compress` leaves them alone. */
+  codesParts(): boolean {
+    return false;
+  }
+
   isGone(response: FrameworkResponse): boolean {
     return this.node(response).req.socket.destroyed;
   }

@@ -47,6 +47,8 @@ export interface HttpPlatform {
   field(response: FrameworkResponse, name: string): OutgoingHttpHeader | undefined;
   /** Node's response behind the framework's. */
   node(response: FrameworkResponse): ServerResponse;
+  /** Whether what is sent to this client may be given a content coding further on, a part of a body included. */
+  codesParts(request: FrameworkRequest, response: FrameworkResponse): boolean;
   /** Whether the client has left. */
   isGone(response: FrameworkResponse): boolean;
   /** Adds to a response that turns out to be a page, behind what records it. Before anything is written. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HeaderBag } from '../header-diff.js';
 import type { FrameworkRequest } from '../request-view.js';
-import type { Answer } from '../selected-answer.js';
+import { type Answer, type Conditions, withoutRange } from '../selected-answer.js';
 import type { Substitute, ViewRecording } from '../view-recording.js';
 import {
   onHeadComplete,
@@ -11,7 +11,14 @@ import {
   type WriteHeadArguments,
   type WriteHeadParameters,
 } from './head.js';
-import { conditionsOf, type Hidden, hideConditionals, sendAnswer, showConditionals } from './conditionals.js';
+import {
+  codesParts,
+  conditionsOf,
+  type Hidden,
+  hideConditionals,
+  sendAnswer,
+  showConditionals,
+} from './conditionals.js';
 import { closeRecording, type Recorded, sendSubstitute, setNodeFields } from './platform.js';
 
 export type ExpressRequest = IncomingMessage & FrameworkRequest;
@@ -86,7 +93,7 @@ export class RecordedResponse implements Recorded {
       closeRecording(recording, isWhole, this.replying !== false);
       if (isWhole) {
         substitute = recording.rescue();
-        if (substitute === undefined) answer = recording.answerTo(conditionsOf(this.request));
+        if (substitute === undefined) answer = recording.answerTo(this.#conditions());
       }
     } finally {
       if (isWhole) this.#tell();
@@ -135,6 +142,14 @@ export class RecordedResponse implements Recorded {
     if (this.#hidden === undefined) return;
     showConditionals(this.request.headers, this.#hidden);
     this.#hidden = undefined;
+  }
+
+  #conditions(): Conditions {
+    const { res, request } = this;
+    const conditions = conditionsOf(request);
+    return request.headers.range !== undefined && codesParts(request, res)
+      ? withoutRange(conditions)
+      : conditions;
   }
 
   #tell(): void {
