@@ -1,0 +1,85 @@
+// Runs specs on the other versions of Node that the library promises to run on, each in turn: this one runs `npm test`.
+//   node scripts/other-nodes.mjs            a part of the specs on the oldest 22 and on 24
+//   node scripts/other-nodes.mjs --all      all specs on all of them
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** What `engines` begins with, and the newest of each line. */
+const ALL = ['20.19.0', '22.12.0', '22.23.3', '24.21.0', '26.12.1'];
+const SOME = ['22.12.0', '24.21.0'];
+
+/** What hangs on Node itself: responses and how they are written, streams, bytes of values, drivers, sockets. */
+const PART = [
+  'test/behaviour/replay-',
+  'test/behaviour/recording-',
+  'test/behaviour/http-compression',
+  'test/behaviour/http-validators',
+  'test/behaviour/coalescing-',
+  'test/behaviour/cache-context',
+  'test/behaviour/dashboard-attacks',
+  'test/behaviour/memoize-arguments',
+  'test/behaviour/module-registration',
+  'test/behaviour/redis-vary',
+  'test/contract/memory-store',
+  'test/contract/sqlite-file',
+  'test/contract/redis-lives',
+  'test/property/entry-codec',
+  'test/property/key-bytes',
+  'test/property/value-codec',
+];
+
+const LIMIT_MS = { part: 300_000, all: 1_500_000 };
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const isFull = process.argv.includes('--all');
+const failed = [];
+
+for (const version of isFull ? ALL : SOME) {
+  const folder = await mkdtemp(join(tmpdir(), 'nestjs-caching-node-'));
+  try {
+    const node = await install(version, folder);
+    console.log(`=== Node ${await outputOf(node, ['--version'])}`);
+    const specs = isFull ? [] : ['--project', 'library', ...PART];
+    const code = await run(node, ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', ...specs]);
+    if (code !== 0) failed.push(version);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+if (failed.length > 0) {
+  console.error(`specs failed on Node ${failed.join(', ')}`);
+  process.exitCode = 1;
+}
+
+/** The packages that npm's own package `node` takes its programs from. */
+async function install(version, folder) {
+  await writeFile(join(folder, 'package.json'), '{"private":true}');
+  const name = `node-${process.platform}-${process.arch}`;
+  const npm = ['install', '--no-audit', '--no-fund', '--loglevel=error', `${name}@${version}`];
+  const code = await run('npm', npm, folder);
+  if (code !== 0) throw new Error(`npm can't install ${name}@${version}: is there one for this machine?`);
+  return join(folder, 'node_modules', name, 'bin', 'node');
+}
+
+/** @returns {Promise<number>} its exit code; 1 where it was ended by a signal, as after its time */
+function run(program, args, cwd = root) {
+  return new Promise((resolve, reject) => {
+    const timeout = isFull ? LIMIT_MS.all : LIMIT_MS.part;
+    spawn(program, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'], timeout })
+      .on('error', reject)
+      .on('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+/** @returns {Promise<string>} */
+function outputOf(program, args) {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    child.stdout.on('data', (chunk) => (text += chunk));
+    child.on('error', reject).on('close', () => resolve(text.trim()));
+  });
+}
