@@ -41,7 +41,7 @@ for (const version of isFull ? ALL : SOME) {
   const folder = await mkdtemp(join(tmpdir(), 'nestjs-caching-node-'));
   try {
     const node = await install(version, folder);
-    console.log(`=== Node ${await outputOf(node, ['--version'])}`);
+    process.stdout.write(`=== Node ${await outputOf(node, ['--version'])}\n`);
     const specs = isFull ? [] : ['--project', 'library', ...PART];
     const code = await run(node, ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', ...specs]);
     if (code !== 0) failed.push(version);
@@ -50,7 +50,7 @@ for (const version of isFull ? ALL : SOME) {
   }
 }
 if (failed.length > 0) {
-  console.error(`specs failed on Node ${failed.join(', ')}`);
+  process.stderr.write(`specs failed on Node ${failed.join(', ')}\n`);
   process.exitCode = 1;
 }
 
