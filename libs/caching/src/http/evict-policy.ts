@@ -78,7 +78,7 @@ export function evictedTags(
   const collect = (): MaybePromise<readonly string[]> =>
     chain(tags === undefined ? [] : callTags(tags, site.name, request), (own) => [
       ...own.map(userTag),
-      ...paths.flatMap((template) => fillTemplate(template, request.params)).map(pathTag),
+      ...paths.flatMap((template) => fillTemplate(template, request.raw.params ?? {})).map(pathTag),
       ...routes.map(([controller, method]) => routeTag(nameOf(controller, method))),
       ...(all ? [ALL_VIEWS] : []),
     ]);
@@ -99,7 +99,8 @@ export function templateParams({ paths = [] }: CacheEvictOptions): string[] {
 }
 
 /** The path that a template names for a request; none where the request lacks a parameter of it. */
-function fillTemplate(template: string, params: Readonly<Record<string, unknown>>): string[] {
+function fillTemplate(template: string, given: object): string[] {
+  const params = given as Readonly<Record<string, unknown>>;
   if (templateParams({ paths: [template] }).some((name) => params[name] === undefined)) return [];
   return [
     template.replace(TEMPLATE_PARAM, (_whole, name: string) =>

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { paramTexts } from './param-text.js';
 
 /** What Express and Fastify requests have in common, as far as the cache reads it. */
 export interface FrameworkRequest {
@@ -81,9 +82,12 @@ export class RequestView<T extends RequestTypes = RequestTypes> {
     return this.#node.headers;
   }
 
-  /** Path parameters, decoded by the router. */
+  /**
+   * Path parameters, decoded by the router. A wildcard's is the text of all its segments, as in the path: `a/b.txt`. On
+   * Express, which gives handlers a list, a slash within a segment stays `%2F`.
+   */
   get params(): Readonly<Record<string, string>> {
-    return (this.raw.params ?? {}) as Record<string, string>;
+    return paramTexts((this.raw.params ?? {}) as Record<string, unknown>);
   }
 
   /** The query as the framework parsed it. */

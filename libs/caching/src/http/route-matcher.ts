@@ -4,6 +4,7 @@ import type { ApplicationConfig } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
 import { match, type MatchFunction, type ParamData } from 'path-to-regexp';
+import { type ParamTexts, paramTexts } from './param-text.js';
 import { pathsOf } from './path-params.js';
 import type { RoutePolicy } from './route-policy.js';
 import type { RouteTable } from './route-table.js';
@@ -41,9 +42,10 @@ export interface RoutePathSources {
  */
 export class RouteMatcher {
   readonly #templates: readonly Template[];
+  readonly #isExpress: boolean;
 
   constructor(sources: RoutePathSources) {
-    const isExpress = sources.platform === 'express';
+    const isExpress = (this.#isExpress = sources.platform === 'express');
     const found = pathsIn(sources).flatMap((each) => {
       const matches = matcherOf(each.path, isExpress);
       return matches === undefined ? [] : [{ ...each, matches }];
@@ -61,9 +63,16 @@ export class RouteMatcher {
     for (const { matches, ...route } of this.#templates) {
       if (!answers(route.method, method)) continue;
       const result = matches(path);
-      if (result !== false) return { ...route, params: textsOf(result.params) };
+      if (result !== false) return { ...route, params: this.#textsOf(result.params) };
     }
     return undefined;
+  }
+
+  /** Fastify has wildcards as one decoded text. */
+  #textsOf(params: ParamData): ParamTexts {
+    if (this.#isExpress) return paramTexts(params);
+    const { '*': rest, ...others } = params;
+    return rest === undefined ? paramTexts(others) : paramTexts({ ...others, '*': [rest].flat().join('/') });
   }
 
   /** Methods that some handler of this path has. */
@@ -77,27 +86,22 @@ function answers(own: string, asked: string): boolean {
   return own === 'ALL' || own === asked || (own === 'GET' && asked === 'HEAD');
 }
 
-function textsOf(params: ParamData): Record<string, string> {
-  const entries = Object.entries(params).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries.map(([name, value]) => [name, [value].flat().join('/')]));
-}
-
 /** A path that only its own router understands explains nothing. */
 function matcherOf(path: string, isExpress: boolean): MatchFunction<ParamData> | undefined {
   try {
-    return match(modern(path), { sensitive: !isExpress, trailing: isExpress });
+    return match(modern(path, isExpress ? 'path' : '"*"'), { sensitive: !isExpress, trailing: isExpress });
   } catch (error) {
     if (error instanceof TypeError) return undefined;
     throw error;
   }
 }
 
-/** `*` and `:name?` as routers before path-to-regexp 8 have them. */
-function modern(path: string): string {
+/** `*` and `:name?` as routers before path-to-regexp 8 have them. @param wildcard how the router calls the former */
+function modern(path: string, wildcard: string): string {
   return path
     .replace(/\/:(\w+)\?/g, '{/:$1}')
-    .replace(/\/\*(?=\/|$)/g, '/{*path}')
-    .replace(/\(\.\*\)$/, '{*path}');
+    .replace(/\/\*(?=\/|$)/g, `/{*${wildcard}}`)
+    .replace(/\(\.\*\)$/, `{*${wildcard}}`);
 }
 
 function rank(path: string): number[] {

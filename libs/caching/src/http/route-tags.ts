@@ -4,6 +4,7 @@ import { hardened } from '../cache/soft.js';
 import { RecentMap } from '../recent-map.js';
 import { flatText } from './flat-text.js';
 import { component, componentsOf } from './key-strategy.js';
+import { paramText } from './param-text.js';
 import { splitTarget } from './request-view.js';
 
 /** Carried by every view: what `all()` evicts. */
@@ -50,7 +51,7 @@ export function routeParamsTag(route: string, params: Readonly<Record<string, un
   const pairs = Object.keys(params)
     .filter((name) => params[name] !== undefined)
     .sort()
-    .map((name) => component(name) + component(String(params[name])));
+    .map((name) => component(name) + component(paramText(params[name])));
   return bounded(flatText('r:', route, '?', ...pairs));
 }
 
