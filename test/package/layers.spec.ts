@@ -57,7 +57,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: `${LIBRARY}/observe/dashboard`,
-    may: /^(observe\/.*|caching\.[\w.]+|check-names|decorators|recent-map|http\/request-view|@nestjs\/.*|node:.*)$/,
+    may: /^(observe\/.*|caching\.[\w.]+|check-names|decorators|recent-map|http\/(request-view|semantics\/host)|@nestjs\/.*|node:.*)$/,
     mayAsTypes: /^(cache-(eviction|inspector)\.service|cache\/(clock|entry)|http\/.*)$/,
   },
   {

@@ -2,6 +2,7 @@ import { REDIRECT_METADATA } from '@nestjs/common/constants.js';
 import type { CachedPaths } from './cached-paths.js';
 import { type RequestView, splitTarget } from './request-view.js';
 import type { RouteSite } from './route-site.js';
+import { hostOf } from './semantics/host.js';
 import { pathTag } from './route-tags.js';
 
 /** The fields in which a reply names what else was changed (RFC 9111 §4.4). */
@@ -45,7 +46,7 @@ function locationsOf({ site, field, value }: Write): string[] {
 /** RFC 9111 §4.4: what another origin has is none of this one's business. */
 function sameOriginPath(location: string, { headers, originalUrl }: RequestView): string | undefined {
   // Where the client named no host, only what names none either can be of the same one.
-  const host = headers.host ?? 'host.invalid';
+  const host = hostOf(headers) ?? 'host.invalid';
   const base = `http://${host}`;
   if (!URL.canParse(base)) return undefined;
   const { path } = splitTarget(originalUrl);

@@ -4,6 +4,7 @@ import type { MaybePromise } from '../cache/maybe-promise.js';
 import { checkPick, FIELD_NAMES_RULE, isFieldName, written } from './key-options.js';
 import { decodeName, isReadTwoWays, queryPairs } from './query-text.js';
 import { type RequestCallback, type RequestView, splitTarget } from './request-view.js';
+import { hostOf } from './semantics/host.js';
 
 /** A request that can't be keyed: it bypasses the cache. */
 export interface KeyBypass {
@@ -144,7 +145,7 @@ export function host(options: { readonly allow: readonly string[] }): NamedKeySt
     source: 'other',
     covers: { host: true },
     part(request) {
-      const name = request.headers.host?.toLowerCase();
+      const name = hostOf(request.headers)?.toLowerCase();
       if (name === undefined || !allowed.has(name)) return { bypass: 'host' };
       // Behind a trusted proxy the framework, and so Nest's router, may go by X-Forwarded-Host instead.
       const routed = request.raw.hostname?.toLowerCase() ?? name;

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RequestView } from '../request-view.js';
 import type { ViewPolicy } from '../route-policy.js';
+import { hostOf } from '../semantics/host.js';
 import type { DispatchRequest } from './dispatch.js';
 
 /**
@@ -56,8 +57,11 @@ export function copyRequest(
 function pick(headers: IncomingHttpHeaders, carries: (name: string) => boolean): IncomingHttpHeaders {
   const picked: IncomingHttpHeaders = {};
   for (const name in headers) {
-    if (carries(name)) picked[name] = headers[name];
+    // What is sent is HTTP/1.1, which has no fields like `:path`.
+    if (carries(name) && !name.startsWith(':')) picked[name] = headers[name];
   }
+  const host = hostOf(headers);
+  if (host !== undefined) picked.host = host;
   return picked;
 }
 

@@ -8,7 +8,7 @@ import type { Substitute, ViewRecording } from '../view-recording.js';
 import { conditionsOf, fieldsToRemove, hideConditionals } from './conditionals.js';
 import type { FastifyInstance, OnSend, RecordedReply, Reply } from './fastify-reply.js';
 import { unhide, watchHead, watchRawBody, weakenWhenCoded } from './fastify-wire.js';
-import { reasonOf } from './head.js';
+import { reasonOf, setReason } from './head.js';
 import { appendToPayload, type PageTail } from './page-tail.js';
 import {
   endWithBody,
@@ -220,7 +220,7 @@ function takeSubstitute(
     if (before[name] === undefined) reply.removeHeader(name);
   }
   for (const name in before) if (before[name] !== undefined) reply.header(name, before[name]);
-  reply.raw.statusMessage = '';
+  setReason(reply.raw, '');
   putReplyHead(reply, stored, fields);
   return stored.body ?? null;
 }
@@ -228,7 +228,7 @@ function takeSubstitute(
 /** What is stored of a response's head onto Fastify's reply. */
 function putReplyHead(reply: Reply, stored: StoredResponse, fields: VerdictFields): void {
   reply.code(stored.status);
-  if (stored.statusMessage !== undefined) reply.raw.statusMessage = stored.statusMessage;
+  if (stored.statusMessage !== undefined) setReason(reply.raw, stored.statusMessage);
   for (const name of stored.removed) reply.removeHeader(name);
   for (const [name, value, add] of stored.headers) {
     reply.header(name, add === undefined ? value : joinMembers(reply.getHeader(name), value));

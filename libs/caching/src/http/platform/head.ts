@@ -87,6 +87,11 @@ export function reasonOf(res: ServerResponse): string | undefined {
   return res.req.httpVersionMajor < 2 && res.statusMessage ? res.statusMessage : undefined;
 }
 
+/** Sets it where there is one: HTTP/2 would warn. */
+export function setReason(res: ServerResponse, reason: string): void {
+  if (res.req.httpVersionMajor < 2) res.statusMessage = reason;
+}
+
 /** Names of a response's fields as they will be on the wire. Node has this for all messages, its types don't say so. */
 function wireNames(response: ServerResponse): string[] {
   // HTTP/2 has lower-case names only, and no such method.

@@ -1,3 +1,4 @@
+import { setReason } from './head.js';
 import type { PageTail } from './page-tail.js';
 import { replaceMethod } from './replace-method.js';
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
@@ -195,7 +196,7 @@ export function putHead(res: ServerResponse, stored: StoredResponse, fields: Ver
   }
   for (let at = 0; at < fields.length; at += 2) res.setHeader(fields[at] as string, fields[at + 1] as string);
   res.statusCode = stored.status;
-  if (stored.statusMessage !== undefined) res.statusMessage = stored.statusMessage;
+  if (stored.statusMessage !== undefined) setReason(res, stored.statusMessage);
 }
 
 /**
@@ -216,7 +217,7 @@ export function restoreHead(res: ServerResponse, before: HeaderBag): void {
     const value = before[name];
     if (value !== undefined && res.getHeader(name) !== value) res.setHeader(name, value);
   }
-  res.statusMessage = '';
+  setReason(res, '');
 }
 
 /** Sends a stored response in place of the one that a handler has made, of which nothing has left. */

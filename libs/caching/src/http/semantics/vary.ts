@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { normaliseEncodings } from './accept-encoding.js';
 import { normaliseLanguages } from './accept-language.js';
 import { type FieldValue, joinedLine, linesOf } from './field-lines.js';
+import { hostLine } from './host.js';
 
 /** Names in one `Vary` beyond which a response is not stored. */
 export const MAX_VARY_NAMES = 16;
@@ -55,7 +56,7 @@ export function secondaryKey(
 ): string | undefined {
   let key = '';
   for (const name of names) {
-    const line = joinedLine(headers[name]);
+    const line = name === 'host' ? hostLine(headers) : joinedLine(headers[name]);
     const text = line === undefined ? undefined : normalise(name, line, rules);
     // Lengths in front: no value can look like the end of itself.
     key += `${name.length}:${name}${text === undefined ? '-' : `${text.length}:${text}`}`;

@@ -1,8 +1,9 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Logger } from '@nestjs/common';
 import { CacheCallbackError, describe } from '../../caching.errors.js';
 import type { RequestCallback, RequestView } from '../../http/request-view.js';
+import { hostOf } from '../../http/semantics/host.js';
 
 /** Why a request is refused. */
 export type Refusal = 'cross-site' | 'not-local' | 'unauthorized' | 'token';
@@ -75,11 +76,6 @@ function isCrossSite(wanted: Wanted, { headers }: RequestView): boolean {
   const { origin } = headers;
   if (origin === undefined) return wanted === 'change';
   return !isSameHost(origin, hostOf(headers));
-}
-
-/** HTTP/2 has a field of its own for it (RFC 9113 §8.3.1). */
-function hostOf(headers: IncomingHttpHeaders): string | undefined {
-  return headers.host ?? (headers[':authority'] as string | undefined);
 }
 
 function isSameHost(origin: string, host: string | undefined): boolean {
