@@ -81,6 +81,21 @@ export function freshUntil({ freshness, expiresAt }: Pick<Entry, 'freshness' | '
   return freshness?.freshUntil ?? expiresAt;
 }
 
+/** A response that was made for another request. */
+export interface SharedResponse {
+  readonly response: StoredResponse;
+  /** What its handler took, in microseconds. */
+  readonly handlerTime: number | undefined;
+  /** Until when what is stored of it is fresh, in milliseconds since the epoch; `undefined` where nothing is. */
+  readonly freshUntil?: number | undefined;
+}
+
+/** What is stored, for those who waited until it was. */
+export function sharedOf(entry: Entry): SharedResponse {
+  const { response, handlerTime } = entry;
+  return { response, handlerTime, freshUntil: freshUntil(entry) };
+}
+
 /** Whether a life says no more than that an entry was new when it was stored, and is fresh until it is forgotten. */
 export function isPlain(life: EntryLife, expiresAt: number): boolean {
   const { freshUntil, ageAtStore, alwaysRevalidate, staleForbidden } = life;

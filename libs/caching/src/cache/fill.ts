@@ -1,7 +1,15 @@
 import type { RequestTrace } from '../observe/request-trace.js';
-import { type Entry, type EntryLife, freshUntil, isPlain, type StoredResponse } from './entry.js';
+import {
+  type Entry,
+  type EntryLife,
+  freshUntil,
+  isPlain,
+  type SharedResponse,
+  sharedOf,
+  type StoredResponse,
+} from './entry.js';
 import type { MaybePromise } from './maybe-promise.js';
-import { type Flight, type FlightResult, type SharedResponse, sharedOf } from './single-flight.js';
+import type { Flight, FlightResult } from './single-flight.js';
 import type { SkipReason } from './reasons.js';
 import type { StampPosition } from './stamps.js';
 import { type Variant, variantsOf } from './variants.js';

@@ -1,5 +1,5 @@
 import { type Clock, elapsed } from './clock.js';
-import { type Entry, freshUntil, type StoredResponse } from './entry.js';
+import type { SharedResponse } from './entry.js';
 import { isSamePosition, type StampPosition } from './stamps.js';
 import type { Variant, VariantKeyOf } from './variants.js';
 
@@ -8,21 +8,6 @@ import type { Variant, VariantKeyOf } from './variants.js';
  * handler (`alone`, or `late` where the flight's time is over), or it asks the cache again (`retry`), where the first to do so leads the next flight.
  */
 export type FlightOutcome = SharedResponse | 'alone' | 'late' | 'retry';
-
-/** A response that was made for another request. */
-export interface SharedResponse {
-  readonly response: StoredResponse;
-  /** What its handler took, in microseconds. */
-  readonly handlerTime: number | undefined;
-  /** Until when what is stored of it is fresh, in milliseconds since the epoch; `undefined` where nothing is. */
-  readonly freshUntil?: number | undefined;
-}
-
-/** What is stored, for those who waited until it was. */
-export function sharedOf(entry: Entry): SharedResponse {
-  const { response, handlerTime } = entry;
-  return { response, handlerTime, freshUntil: freshUntil(entry) };
-}
 
 /** How a fill in progress ended, as its waiters have to know it. */
 export type FlightResult =

@@ -1,7 +1,6 @@
 import { type Observable, of } from 'rxjs';
 import type { Clock } from '../cache/clock.js';
-import type { Entry, StoredResponse } from '../cache/entry.js';
-import { type SharedResponse, sharedOf } from '../cache/single-flight.js';
+import { type Entry, type SharedResponse, sharedOf, type StoredResponse } from '../cache/entry.js';
 import type { StaleReason } from '../observe/cache-event.js';
 import type { RequestTrace } from '../observe/request-trace.js';
 import {

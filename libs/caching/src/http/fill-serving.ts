@@ -1,8 +1,7 @@
 import { defer, from, mergeAll, mergeMap, type Observable, tap } from 'rxjs';
-import { type Entry, isEntry } from '../cache/entry.js';
+import { type Entry, isEntry, sharedOf } from '../cache/entry.js';
 import type { Fill, ViewKey } from '../cache/fill.js';
 import { chain, isPromiseLike, type MaybePromise } from '../cache/maybe-promise.js';
-import { sharedOf } from '../cache/single-flight.js';
 import type { VariantKeyOf } from '../cache/variants.js';
 import type { Missed, Ticket, ViewCache } from '../cache/view-cache.js';
 import type { Bypassing } from './bypassing.js';
