@@ -237,6 +237,30 @@ describe.each(PLATFORMS)('a handler on %s', (platform) => {
     expect(lineIn(warnings[0])).toBe(given.line);
   });
 
+  it.each([
+    [Body(), 'key: jsonBody()'],
+    [RawBody(), "key: custom(({ raw }) => raw.rawBody?.toString('latin1') || false)"],
+  ])('of a GET is told that no key has its body, and that a POST may', async (takes, key) => {
+    await start({}, { takes: [takes], named: [], line: '' });
+    const [warning] = warningsAbout(running, 'ReadingController.read');
+    expect(warning).toContain(
+      `A GET that is sent a body bypasses the cache, so its key has none: make it a POST with ${key}. ` +
+        "If it needs none, add inputs: 'reviewed' to its @CacheView, or @NoCache().",
+    );
+    await running.close();
+    await start(optionsOf(key), { takes: [takes], named: [], line: '', post: true });
+    expect(warningsAbout(running, 'ReadingController.read')).toEqual([]);
+    const body = (text: string) =>
+      running.request('/read', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: text,
+      });
+    expect((await body('{"id":1}')).verdict).toBe('MISS');
+    expect((await body('{"id":2}')).verdict).toBe('MISS');
+    expect((await body('{"id":1}')).verdict).toBe('HIT');
+  });
+
   it.each(Object.entries(CASES))(
     'is cached once the line about %s is added as printed',
     async (_what, given) => {

@@ -12,7 +12,7 @@ export const SESSION_ID = 'scope: ({ session }: RequestView<{ session?: { id: st
 
 /** The line that a warning says to add to a route's `@CacheView`. */
 export function lineIn(warning: string | undefined): string {
-  return /\. Add (.+) to its @CacheView, or @NoCache\(\)\.$/.exec(warning ?? '')?.[1] ?? '';
+  return /(?:\. Add|, add) (.+) to its @CacheView, or @NoCache\(\)\.$/.exec(warning ?? '')?.[1] ?? '';
 }
 
 /** What an author gets who copies that line, exactly as it is printed, into `@CacheView({ … })`. */

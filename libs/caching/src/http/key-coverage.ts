@@ -17,6 +17,8 @@ export interface Uncovered {
   readonly inputs: readonly string[];
   /** What makes up for all of them, as it is written in `@CacheView`, e.g. `vary: ['x-tenant']`. */
   readonly line: string;
+  /** What makes up for a body that no key of a GET has. */
+  readonly asPost: string | undefined;
 }
 
 /** What one input asks for: another part of the key, another header in `vary`, a scope, or the author's word. */
@@ -29,6 +31,8 @@ type Remedy =
 interface UncoveredInput {
   readonly input: string;
   readonly remedy: Remedy;
+  /** What would be in its key were it a POST. */
+  readonly asPost?: string;
 }
 
 /** What a route's `@CacheView` says about its inputs. */
@@ -90,7 +94,11 @@ export function findUncovered(
     if (readsRequestByInjection(controller)) found.push({ input: 'an injected REQUEST', remedy: REVIEWED });
   }
   if (found.length === 0) return undefined;
-  return { inputs: found.map(({ input }) => input), line: lineOf(found, claims) };
+  return {
+    inputs: found.map(({ input }) => input),
+    line: lineOf(found, claims),
+    asPost: found.map(({ asPost }) => asPost).find((text) => text !== undefined),
+  };
 }
 
 /** All remedies in one, with what the route says already. */
@@ -164,9 +172,8 @@ function check(
       const covered = keys.map((key) => key.body);
       if (isCustom || coversMember(covered, name)) return undefined;
       const whole = keyTexts.some((text) => text.startsWith('formBody(')) ? 'formBody()' : 'jsonBody()';
-      // A GET with a body bypasses the cache: what its handler reads of one is the same for all others.
-      const isRead = covered.some(Boolean) && !ignoresMember(covered, name);
-      return uncovered('Body', isRead ? { key: whole } : REVIEWED);
+      if (!covered.some(Boolean)) return { ...uncovered('Body', REVIEWED), asPost: whole };
+      return uncovered('Body', ignoresMember(covered, name) ? REVIEWED : { key: whole });
     }
     case RouteParamtypes.HEADERS:
       if (name === undefined) return uncovered('Headers', REVIEWED);
@@ -183,7 +190,8 @@ function check(
         : uncovered('HostParam', { key: hostText(metatype) });
     case RouteParamtypes.RAW_BODY:
       if (isCustom) return undefined;
-      return uncovered('RawBody', keys.some((key) => key.body) ? { key: RAW_BODY } : REVIEWED);
+      if (!keys.some((key) => key.body)) return { ...uncovered('RawBody', REVIEWED), asPost: RAW_BODY };
+      return uncovered('RawBody', { key: RAW_BODY });
     case RouteParamtypes.FILE:
     case RouteParamtypes.FILES:
       // An interceptor reads uploads, after the cache has looked: no key can hold them.

@@ -94,7 +94,7 @@ export class RouteCompiler {
     }
     if (site.httpMethod === 'GET' && view.coverage.some((key) => key.body)) {
       sources.warn(
-        `${site.name} is never cached: its key reads a body, and a GET with a body bypasses the cache.`,
+        `${site.name} is never cached: its key reads a body, and a GET with a body bypasses the cache. Make it a POST.`,
       );
     }
     return { ...view, uncovered: this.#warnUncovered(view, merged.inputs === 'reviewed') };
@@ -109,9 +109,16 @@ export class RouteCompiler {
       this.sources.ownDecorators,
     );
     if (uncovered === undefined) return false;
+    const { inputs, line, asPost } = uncovered;
+    // Only a GET may have a key that reads nothing of a body.
+    const otherwise =
+      asPost === undefined
+        ? 'Add'
+        : `A GET that is sent a body bypasses the cache, so its key has none: make it a POST with key: ${asPost}. ` +
+          'If it needs none, add';
     this.sources.warn(
       `${this.site.name} is not cached, as its response may depend on what its key does not cover: ` +
-        `${uncovered.inputs.join(', ')}. Add ${uncovered.line} to its @CacheView, or @NoCache().`,
+        `${inputs.join(', ')}. ${otherwise} ${line} to its @CacheView, or @NoCache().`,
     );
     return true;
   }
