@@ -35,6 +35,16 @@ class CachingSettings implements CachingOptionsFactory {
   }
 }
 
+@Injectable()
+class ForgetfulSettings {
+  createOptions(): CachingModuleOptions {
+    return { ttl: '90s' };
+  }
+}
+
+@Module({ providers: [ForgetfulSettings], exports: [ForgetfulSettings] })
+class ForgetfulModule {}
+
 @Module({ providers: [CachingSettings], exports: [CachingSettings] })
 class SharedSettingsModule {}
 
@@ -220,6 +230,36 @@ describe.each(PLATFORMS)('the module on %s', (platform) => {
     ['isGlobal', { isGlobal: true }, 'option "isGlobal" is needless (the module is global)'],
   ])('a factory that returns %s says where that stands', async (_what, given, told) => {
     await expect(start([CachingModule.forRootAsync({ useFactory: () => given })])).rejects.toThrow(told);
+  });
+
+  it.each<[string, (source: Type) => object]>([
+    ['useClass', (source) => ({ useClass: source })],
+    ['useExisting', (source) => ({ imports: [ForgetfulModule], useExisting: source })],
+  ])('a class given as %s that makes no options is named, and what it lacks', async (field, given) => {
+    const starting = start([CachingModule.forRootAsync(given(ForgetfulSettings))]);
+    await expect(starting).rejects.toThrow(CachingConfigError);
+    await expect(starting).rejects.toThrow(
+      `CachingModule.forRootAsync(): option "${field}" is ForgetfulSettings, which has no method ` +
+        'createCachingOptions(); allowed: what has createCachingOptions(), which returns the options',
+    );
+  });
+
+  it('a class may make its options by a property, and what it throws stays its own', async () => {
+    class Arrow {
+      createCachingOptions = () => ({ ttl: '90s' }) as const;
+    }
+    await start([CachingModule.forRootAsync({ useClass: Arrow })]);
+    expect((await running!.request('/books')).verdict).toBe('MISS');
+    await running!.close();
+    class Failing {
+      createCachingOptions(): CachingModuleOptions {
+        throw new Error('no settings today');
+      }
+    }
+    await expect(start([CachingModule.forRootAsync({ useClass: Failing })])).rejects.toThrow(
+      /^no settings today$/,
+    );
+    running = undefined;
   });
 
   it('a factory that returns nothing says so', async () => {

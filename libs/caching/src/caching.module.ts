@@ -33,7 +33,7 @@ import {
   type CachingOverrides,
 } from './caching.options.js';
 import { checkObject, resolveOptions } from './resolve-options.js';
-import { checkAsync } from './check-async.js';
+import { checkAsync, checkSource } from './check-async.js';
 import { withDashboard } from './caching.dashboard.js';
 import { CachingRuntime } from './caching.runtime.js';
 import { SERVICES } from './caching.services.js';
@@ -203,8 +203,8 @@ export class CachingModule
    * @throws CachingConfigError where there is none of these, or what stands beside them belongs elsewhere
    */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
-    checkAsync(options);
-    return super.forRootAsync(options);
+    const source = checkAsync(options);
+    return checkSource(super.forRootAsync(options), source, MODULE_OPTIONS_TOKEN);
   }
 
   onModuleInit(): void {

@@ -1,6 +1,6 @@
-import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
+import type { ConfigurableModuleAsyncOptions, DynamicModule, FactoryProvider } from '@nestjs/common';
 import { CachingConfigError, InWords } from './caching.errors.js';
-import type { CachingModuleExtras, CachingModuleOptions } from './caching.options.js';
+import type { CachingModuleExtras, CachingModuleOptions, CachingOptionsFactory } from './caching.options.js';
 import { checkNames } from './check-names.js';
 import { OPTION_NAMES } from './resolve-options.js';
 
@@ -19,6 +19,7 @@ const FIELDS: Readonly<
 };
 
 const SOURCES = ['useFactory', 'useClass', 'useExisting'] as const;
+type Source = (typeof SOURCES)[number];
 
 const ELSEWHERE = {
   ...Object.fromEntries(OPTION_NAMES.map((name) => [name, 'misplaced (the factory returns it)'])),
@@ -30,9 +31,10 @@ const WHERE = 'CachingModule.forRootAsync()';
 /**
  * Nest takes what it knows and is silent about the rest: a `ttl` beside `useFactory` would do nothing.
  *
+ * @returns which of the three the options come from
  * @throws CachingConfigError naming the field
  */
-export function checkAsync(given: object): void {
+export function checkAsync(given: object): Source {
   if (typeof given !== 'object' || given === null)
     throw new CachingConfigError('options', given, 'an object', WHERE);
   checkNames(given, FIELDS, WHERE, '', ELSEWHERE);
@@ -59,4 +61,46 @@ export function checkAsync(given: object): void {
       source === 'useFactory' ? 'a function' : 'a class',
       WHERE,
     );
+  return source;
+}
+
+/**
+ * The module that Nest has made, whose options are asked of what `useClass` or `useExisting` provides only where that can
+ * make some. Its instance tells: a token need not be a class, and a property may be the method.
+ *
+ * @param options the token of the options
+ */
+export function checkSource(module: DynamicModule, source: Source, options: unknown): DynamicModule {
+  if (source === 'useFactory') return module;
+  const providers = module.providers?.map((provider) =>
+    isFactoryOf(provider, options)
+      ? {
+          ...provider,
+          useFactory: (made: unknown) => {
+            if (makesOptions(made)) return made.createCachingOptions();
+            throw new CachingConfigError(source, notMaking(made), MAKING, WHERE);
+          },
+        }
+      : provider,
+  );
+  return providers === undefined ? module : { ...module, providers };
+}
+
+const MAKING = 'what has createCachingOptions(), which returns the options';
+
+function isFactoryOf(provider: unknown, token: unknown): provider is FactoryProvider {
+  return typeof provider === 'object' && (provider as FactoryProvider).provide === token;
+}
+
+function makesOptions(source: unknown): source is CachingOptionsFactory {
+  return (
+    typeof (source as Partial<CachingOptionsFactory> | null | undefined)?.createCachingOptions === 'function'
+  );
+}
+
+function notMaking(source: unknown): unknown {
+  if (typeof source !== 'object' || source === null) return source;
+  const { constructor } = source as { readonly constructor?: unknown };
+  const name = typeof constructor === 'function' && constructor !== Object ? constructor.name : 'an object';
+  return new InWords(`${name}, which has no method createCachingOptions()`);
 }
