@@ -59,6 +59,8 @@ export type SkipReason =
   | 'too-large'
   /** The body is not as long as its `Content-Length`. */
   | 'length-mismatch'
+  /** Server-sent events, which have no end. */
+  | 'event-stream'
   /** The body is content-coded by the handler, or has trailers: not the identity body that hits are made from. */
   | 'encoded'
   /** The client left, or the stream failed, before the end. */

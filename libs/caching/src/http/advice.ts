@@ -118,6 +118,10 @@ export const SKIP_ADVICE: Readonly<Record<SkipReason, Advice>> = {
     change: 'Raise maxEntryBytes, or send less.',
   },
   'length-mismatch': { because: 'The body is not as long as its Content-Length says.' },
+  'event-stream': {
+    because: 'It is a stream of server-sent events, which has no end.',
+    change: 'Say @NoCache() on the handler.',
+  },
   encoded: {
     because: 'The handler coded the body itself, or it has trailers.',
     change: 'Leave compression to middleware.',

@@ -128,6 +128,8 @@ export function mayStore(policy: StoringPolicy, head: ResponseHead, wish: Handle
   return variant === undefined ? decided : { ...decided, variant };
 }
 
+const EVENT_STREAM = /^text\/event-stream\s*(?:;|$)/i;
+
 function ownReason(
   { status, headers, cookieAdded }: ResponseHead,
   wish: HandlerWish,
@@ -136,6 +138,7 @@ function ownReason(
   if (wish.refusal !== undefined) return wish.refusal;
   // RFC 9111 §3.3 and §4.3.4: parts and 304s are of use only to who knows how to put them together.
   if (status === 206 || headers['content-range'] !== undefined) return 'partial';
+  if (EVENT_STREAM.test(String(headers['content-type'] ?? ''))) return 'event-stream';
   return status === 304 ? 'not-modified' : undefined;
 }
 

@@ -136,6 +136,15 @@ export class ViewRecording {
     this.#decision = new StoringDecision(this.policy, this.fill, this.asked, head, before);
   }
 
+  /**
+   * The head leaves before the body is complete, which may be never. Who waits for what can't be theirs need not wait
+   * for its end.
+   */
+  headLeaves(): void {
+    const verdict = this.#verdict;
+    if (verdict?.store === false && !SHARED.has(verdict.reason)) this.#skip(verdict.reason);
+  }
+
   /** @param isOurs nobody else will write to the chunk's memory */
   push(chunk: unknown, encoding?: unknown, isOurs = false): void {
     if (this.#body === undefined || this.ended || chunk === undefined || chunk === null) return;

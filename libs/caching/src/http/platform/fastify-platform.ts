@@ -168,6 +168,7 @@ function onSend(reply: Reply, payload: unknown, done: (error?: unknown, payload?
       recording.cut();
       return done(null, takeSubstitute(reply, recording, substitute));
     }
+    recording.headLeaves();
     const tee = teeInto(recording, stream, raw);
     done(null, answer ? new Response(Readable.toWeb(tee) as WebBody, answer) : tee);
     return;

@@ -35,8 +35,10 @@ export function watchHead(raw: ServerResponse, recorded: RecordedReply): void {
   }
   replaceMethod(raw, 'writeHead', (...args: WriteHeadParameters) => {
     if (!recording.ended) {
-      if (!recording.opened)
+      if (!recording.opened) {
         recording.open({ ...readHead(raw, parseWriteHead(args), 'raw'), before: rawBefore });
+        recording.headLeaves();
+      }
       recording.noteLate((name) => givenField(args, name) ?? raw.getHeader(name));
     }
     if (recording.tells && tell().includes('Server-Timing')) dropGivenTiming(args);
@@ -82,7 +84,10 @@ export function watchRawBody(raw: ServerResponse, recorded: RecordedReply): void
       sendSubstitute(raw, recording.before, substitute, end);
       return true;
     }
-    if (recording.delivery === 'raw') recording.push(args[0], args[1]);
+    if (recording.delivery === 'raw') {
+      if (isFirst) recording.headLeaves();
+      recording.push(args[0], args[1]);
+    }
     return write.apply(raw, args);
   }) as typeof write);
   replaceMethod(raw, 'end', ((...args: Parameters<typeof end>) => {

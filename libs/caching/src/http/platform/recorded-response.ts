@@ -59,6 +59,7 @@ export class RecordedResponse implements Recorded {
       this.#open(parseWriteHead(args));
       if (this.#isRescued()) return res;
       this.#tell();
+      recording.headLeaves();
     }
     writeHead.apply(res, args);
     // The head of a body that middleware held back: see `end`.
@@ -73,6 +74,7 @@ export class RecordedResponse implements Recorded {
       this.#open();
       if (this.#isRescued()) return true;
       this.#tell();
+      recording.headLeaves();
     }
     recording.push(args[0], args[1]);
     return write.apply(res, args);
