@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What `engines` begins with, and the newest of each line. */
@@ -40,11 +40,12 @@ const failed = [];
 for (const version of isFull ? ALL : SOME) {
   const folder = await mkdtemp(join(tmpdir(), 'nestjs-caching-node-'));
   try {
-    const node = await install(version, folder);
-    process.stdout.write(`=== Node ${await outputOf(node, ['--version'])}\n`);
+    const env = { ...process.env, PATH: `${await install(version, folder)}${delimiter}${process.env.PATH}` };
+    await run('node', ['--print', '`=== Node ${process.version}`'], { env });
     const specs = isFull ? [] : ['--project', 'library', ...PART];
-    const code = await run(node, ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', ...specs]);
-    if (code !== 0) failed.push(version);
+    const built = await run('npm', ['run', 'build'], { env });
+    const tested = await run('npm', ['test', '--', '--reporter=default', ...specs], { env });
+    if (built !== 0 || tested !== 0) failed.push(version);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -54,32 +55,22 @@ if (failed.length > 0) {
   process.exitCode = 1;
 }
 
-/** The packages that npm's own package `node` takes its programs from. */
+/** The folder of the program, from the packages that npm's own package `node` takes it from. */
 async function install(version, folder) {
   await writeFile(join(folder, 'package.json'), '{"private":true}');
   const name = `node-${process.platform}-${process.arch}`;
   const npm = ['install', '--no-audit', '--no-fund', '--loglevel=error', `${name}@${version}`];
-  const code = await run('npm', npm, folder);
+  const code = await run('npm', npm, { cwd: folder });
   if (code !== 0) throw new Error(`npm can't install ${name}@${version}: is there one for this machine?`);
-  return join(folder, 'node_modules', name, 'bin', 'node');
+  return join(folder, 'node_modules', name, 'bin');
 }
 
 /** @returns {Promise<number>} its exit code; 1 where it was ended by a signal, as after its time */
-function run(program, args, cwd = root) {
+function run(program, args, options) {
   return new Promise((resolve, reject) => {
     const timeout = isFull ? LIMIT_MS.all : LIMIT_MS.part;
-    spawn(program, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'], timeout })
+    spawn(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], timeout, ...options })
       .on('error', reject)
       .on('exit', (code) => resolve(code ?? 1));
-  });
-}
-
-/** @returns {Promise<string>} */
-function outputOf(program, args) {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    child.stdout.on('data', (chunk) => (text += chunk));
-    child.on('error', reject).on('close', () => resolve(text.trim()));
   });
 }
