@@ -42,12 +42,20 @@ export class SqliteWatch {
     const position = sequence.position(file());
     const told = this.#told;
     if (position === undefined) return;
-    this.#told = position;
     // At the beginning, all that was evicted before is asked for.
-    if (told === undefined && this.#version === undefined) return;
+    if (told === undefined && this.#version === undefined) {
+      this.#told = position;
+      return;
+    }
     const evictions = sequence.told(file(), told ?? { epoch: position.epoch, n: 0 });
-    if (evictions === 'ask') onEviction(position, undefined);
-    else for (const each of evictions) onEviction(each.position, each.tags);
+    if (evictions === 'ask') {
+      this.#told = position;
+      onEviction(position, undefined);
+      return;
+    }
+    // Which may be more than there were a moment ago.
+    this.#told = evictions.at(-1)?.position ?? position;
+    for (const each of evictions) onEviction(each.position, each.tags);
   }
 
   /** The file is another one from now on: what was told of the one before says nothing of it. */
