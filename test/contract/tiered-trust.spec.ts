@@ -70,7 +70,8 @@ describe('what was read from the shared tier', () => {
     await store.lookup('b');
     expect(made.mock.calls.filter(([size]) => size >= length)).toHaveLength(1);
     received.fill(0);
-    const held = store.local.peek('b')?.response.body;
+    const found = store.local.lookup('b');
+    const held = isEntry(found) ? found.response.body : undefined;
     expect(held).toEqual(body);
     expect(held?.buffer.byteLength).toBeLessThanOrEqual(length * (17 / 16));
   });

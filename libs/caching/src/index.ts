@@ -64,6 +64,7 @@ export type { HeaderBag } from './http/header-diff.js';
 export type { FreshnessMode } from './http/semantics/freshness.js';
 export type { Clock } from './cache/clock.js';
 export type { EvictionSource, PastEviction, PastFill } from './cache/history.js';
+export { EntryFacts } from './cache/entry-facts.js';
 export type { Entry, EntryLife, HeaderField, StoredResponse } from './cache/entry.js';
 export type { MaybePromise } from './cache/maybe-promise.js';
 export type { StampPosition } from './cache/stamps.js';

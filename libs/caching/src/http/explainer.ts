@@ -1,5 +1,6 @@
 import type { Clock } from '../cache/clock.js';
-import { bytesOf, type Entry, isEntry, sizeOf } from '../cache/entry.js';
+import { type Entry, isEntry } from '../cache/entry.js';
+import { EntryFacts } from '../cache/entry-facts.js';
 import type { ViewKey } from '../cache/fill.js';
 import type { History } from '../cache/history.js';
 import type { ViewCache } from '../cache/view-cache.js';
@@ -194,22 +195,21 @@ export class Explainer {
   }
 
   #entry(entry: Entry): ExplainedEntry {
-    return explainEntry(entry, this.parts.clock.now());
+    return explainEntry(new EntryFacts(entry), this.parts.clock.now());
   }
 }
 
 /** What may be shown of an entry: never its body. */
-export function explainEntry(entry: Entry, now: number): ExplainedEntry {
-  const { response } = entry;
+export function explainEntry(entry: EntryFacts, now: number): ExplainedEntry {
   return {
-    status: response.status,
-    bodyBytes: bytesOf(response),
-    bytes: sizeOf(entry),
+    status: entry.status,
+    bodyBytes: entry.bodyBytes,
+    bytes: entry.bytes,
     ageMs: now - generatedAt(entry),
     freshForMs: freshFor(entry, now),
     tier: entry.tier ?? 'local',
     start: entry.start.n,
-    headers: response.headers.map(([name, value]) => [
+    headers: entry.headers.map(([name, value]) => [
       name,
       SECRET.test(name) ? '(hidden)' : [value].flat().join(', '),
     ]),

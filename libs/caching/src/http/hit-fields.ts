@@ -13,12 +13,12 @@ export interface Downstream {
 const NEW = { ageAtStore: 0 };
 
 /** When a stored response was generated, in milliseconds since the epoch. */
-export function generatedAt({ storedAt, freshness }: Entry): number {
+export function generatedAt({ storedAt, freshness }: Pick<Entry, 'storedAt' | 'freshness'>): number {
   return storedAt - (freshness ?? NEW).ageAtStore;
 }
 
 /** Milliseconds that an entry will be fresh yet. */
-export function freshFor(entry: Entry, now: number): number {
+export function freshFor(entry: Pick<Entry, 'freshness' | 'expiresAt'>, now: number): number {
   return freshUntil(entry) - now;
 }
 

@@ -23,8 +23,8 @@ export class HeldEntry implements Held {
   readonly validator: string | undefined;
   readonly vary: readonly string[] | undefined;
   #checkedAt: StampPosition;
-  /** Its body, where it is a copy that nobody outside of the store has seen yet. */
-  #unseen: Buffer | undefined;
+  /** Its body is a copy that nobody outside of the store has seen yet. */
+  #isUnseen: boolean;
 
   /** @param copy of its body, which only this entry has */
   constructor(entry: Entry, checkedAt: StampPosition, copy: Buffer | undefined) {
@@ -41,25 +41,30 @@ export class HeldEntry implements Held {
     this.validator = entry.validator;
     this.vary = entry.vary;
     this.#checkedAt = checkedAt;
-    this.#unseen = copy;
+    this.#isUnseen = copy !== undefined;
   }
 
   /** To be handed out: from now on somebody may be sending its body, for however long. */
   seen(): this {
-    this.#unseen = undefined;
+    this.#isUnseen = false;
     return this;
   }
 
   /** What its copy of the body takes beside the body's length, in bytes. */
   get spare(): number {
-    return this.#unseen === undefined ? 0 : BodyMemory.spareOf(this.#unseen);
+    const copy = this.#copy;
+    return copy === undefined ? 0 : BodyMemory.spareOf(copy);
   }
 
   /** It is not held any more: the memory of its body, where that can be used again. Given once. */
   release(): Buffer | undefined {
-    const copy = this.#unseen;
-    this.#unseen = undefined;
+    const copy = this.#copy;
+    this.#isUnseen = false;
     return copy;
+  }
+
+  get #copy(): Buffer | undefined {
+    return this.#isUnseen ? this.response.body : undefined;
   }
 
   isCurrent(log: EvictionLog): boolean {

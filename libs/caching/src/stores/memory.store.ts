@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { CachingConfigError } from '../caching.errors.js';
 import { type Clock, systemClock } from '../cache/clock.js';
 import { bytesOf, type Entry, sizeOf, type StoredResponse } from '../cache/entry.js';
+import { EntryFacts } from '../cache/entry-facts.js';
 import { EvictionLog, type StampPosition } from '../cache/stamps.js';
 import { VariantIndex } from '../cache/variants.js';
 import { BodyMemory } from './body-memory.js';
@@ -151,13 +152,13 @@ export class MemoryStore implements CacheStore {
     return this.#log.stampOf(tag);
   }
 
-  peek(key: string): Entry | undefined {
+  peek(key: string): EntryFacts | undefined {
     const entry = this.#entries.peek(key);
     if (entry === undefined || entry.expiresAt <= this.#clock.now()) return undefined;
-    return entry.isCurrent(this.#log) ? entry.seen() : undefined;
+    return entry.isCurrent(this.#log) ? new EntryFacts(entry) : undefined;
   }
 
-  each(visit: (entry: Entry) => boolean): void {
+  each(visit: (entry: EntryFacts) => boolean): void {
     for (const key of this.#keys) {
       const entry = this.peek(key);
       if (entry !== undefined && !visit(entry)) return;

@@ -1,4 +1,5 @@
 import type { Entry } from '../cache/entry.js';
+import type { EntryFacts } from '../cache/entry-facts.js';
 import type { MaybePromise } from '../cache/maybe-promise.js';
 import type { StampPosition } from '../cache/stamps.js';
 import type { Lease } from './shared-tier.js';
@@ -47,10 +48,10 @@ export interface CacheStore {
   readonly position: StampPosition;
   /** When in the sequence a tag was last evicted, as far as this process knows; for explanations. */
   stampOf?(tag: string): number | undefined;
-  /** The current entry of a key in this process, as if nobody had looked; for explanations. */
-  peek?(key: string): Entry | undefined;
+  /** What is known of the current entry of a key in this process, as if nobody had looked; for explanations. */
+  peek?(key: string): EntryFacts | undefined;
   /** Calls `visit` with the entries in this process, newest last, until it returns false; for explanations. */
-  each?(visit: (entry: Entry) => boolean): void;
+  each?(visit: (entry: EntryFacts) => boolean): void;
   /**
    * An eviction that failed was applied in this process all the same and is done again until it succeeds. Default:
    * false, it is the caller's to repeat.

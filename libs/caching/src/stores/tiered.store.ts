@@ -1,6 +1,7 @@
 import type { Clock } from '../cache/clock.js';
 import { encodeEntry } from '../cache/entry-codec.js';
 import { type Entry, isEntry, isFresh } from '../cache/entry.js';
+import type { EntryFacts } from '../cache/entry-facts.js';
 import type { StampPosition } from '../cache/stamps.js';
 import type { KeyDigest } from './digest.js';
 import type { MemoryStore } from './memory.store.js';
@@ -218,11 +219,11 @@ export class TieredStore implements CacheStore {
     return this.#local.stampOf(tag);
   }
 
-  peek(key: string): Entry | undefined {
+  peek(key: string): EntryFacts | undefined {
     return this.#local.peek(key);
   }
 
-  each(visit: (entry: Entry) => boolean): void {
+  each(visit: (entry: EntryFacts) => boolean): void {
     this.#local.each(visit);
   }
 

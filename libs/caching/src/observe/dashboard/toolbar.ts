@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Entry } from '../../cache/entry.js';
+import type { EntryFacts } from '../../cache/entry-facts.js';
 import type { Exchange } from '../../http/delivery.js';
 import type { PageWatch } from '../../http/page-watch.js';
 import type { FrameworkResponse, HttpPlatform } from '../../http/platform/platform.js';
@@ -37,7 +37,7 @@ export interface ToolbarParts {
   readonly script: () => string | undefined;
   /** Whether a route is one of the dashboard's own. */
   readonly isOwn: (route: RoutePolicy) => boolean;
-  readonly peek: (key: string) => Entry | undefined;
+  readonly peek: (key: string) => EntryFacts | undefined;
   readonly tagNames: (tags: readonly string[]) => readonly string[];
 }
 
