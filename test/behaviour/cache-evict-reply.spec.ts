@@ -47,6 +47,7 @@ const KINDS = [
   'passthrough',
   'node',
   'node-with-length',
+  'ended-twice',
   'file',
   'file-with-length',
   'generator',
@@ -110,6 +111,12 @@ function controllersOf(world: World): Type[] {
       response.setHeader('content-length', 7);
       response.write('written');
       await world.ending.pass();
+      response.end();
+    }
+    @Post('ended-twice') async endedTwice(@Res() reply: Reply) {
+      await later();
+      const response = world.node(reply);
+      response.end('written');
       response.end();
     }
     @Post('file') async file() {
@@ -251,6 +258,13 @@ describe.each(PLATFORMS)('the reply to a write on %s', (platform) => {
       expect(await stage.view()).toBe(world.version);
     },
   );
+
+  it('comes whole where its handler ends it twice, which node takes for nothing', async () => {
+    stage = await setStage(platform, true);
+    stage.world.writing.open();
+    const reply = await stage.running.request('/write/ended-twice', { method: 'POST' });
+    expect(reply.text).toBe('written');
+  });
 
   it('that was torn down with its Observable evicts what may have been written', async () => {
     stage = await setStage(platform, false);

@@ -250,16 +250,20 @@ export function endWithBody(res: ServerResponse, { body, status }: StoredRespons
 export function holdEnd(response: ServerResponse, before: () => MaybePromise<unknown>): void {
   const { end } = response;
   let isEnding = false;
+  let pending: MaybePromise<unknown>;
   response.end = ((...args: Parameters<typeof end>) => {
-    isEnding = true;
-    response.end = end;
-    const pending = before();
-    if (isPromiseLike(pending)) {
-      const finish = (): unknown => end.apply(response, args);
-      void pending.then(finish, finish);
-      return response;
+    const finish = (): ServerResponse => {
+      response.end = end;
+      return end.apply(response, args);
+    };
+    // In their order, should there be several: node takes a second end for nothing, unless it overtakes the first.
+    if (!isEnding) {
+      isEnding = true;
+      pending = before();
     }
-    return end.apply(response, args);
+    if (!isPromiseLike(pending)) return finish();
+    void pending.then(finish, finish);
+    return response;
   }) as typeof end;
   response.once('close', () => {
     if (!isEnding) void before();
