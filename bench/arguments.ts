@@ -10,7 +10,8 @@ export const USAGE = `npm run bench -- [options]
   --only <r/p/s>       rows, platforms and sizes, e.g. hit+marker/fastify/10, miss, //100
                        rows: ${namesOf(HTTP)}
                        with --redis: ${namesOf(REDIS)}
-  --rounds <n>         how often each is measured
+  --processes <n>      how many of each server, one after the other
+  --rounds <n>         how often each of these is measured
   --seconds <n>        about how long one measurement takes
   --against <file>     measures hits and misses of another build of the library as well: its dist/index.js
   --profile <folder>   leaves a CPU profile of each server there
@@ -18,9 +19,13 @@ export const USAGE = `npm run bench -- [options]
 
 export interface Plan {
   readonly suite: Suite;
-  readonly rows: readonly Row[];
+  /** Of a size. */
+  readonly rows: (size: Size) => readonly Row[];
   readonly platforms: readonly Platform[];
   readonly sizes: readonly Size[];
+  /** How many processes of each server, one after the other. */
+  readonly processes: number;
+  /** How often each of these is measured. */
   readonly rounds: number;
   readonly seconds: { readonly warmUp: number; readonly run: number };
   /** Which limits count: those of the full form, of the short one, or none when only a part is measured. */
@@ -37,6 +42,7 @@ export function readPlan(parameters: readonly string[]): Plan {
       redis: { type: 'boolean', default: false },
       short: { type: 'boolean', default: false },
       only: { type: 'string' },
+      processes: { type: 'string' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       against: { type: 'string' },
@@ -45,20 +51,24 @@ export function readPlan(parameters: readonly string[]): Plan {
   });
   const { short, only, against, profile } = values;
   const suite = values.redis ? REDIS : HTTP;
-  const rows = [
+  const all = [
     // What CacheContext costs concerns Node's version rather than a change of ours: left to the full form.
     ...(short ? suite.rows.filter(({ server }) => server !== 'caching-context') : suite.rows),
     ...(against === undefined ? [] : suite.otherRows),
   ];
-  const names = rows.map(({ name }) => name);
+  const names = all.map(({ name }) => name);
   const [rowNames, platforms, sizes] = (only ?? '').split('/');
-  const run = positive('--seconds', values.seconds ?? (short ? '0.25' : '0.8'));
+  const run = positive('--seconds', values.seconds ?? (short ? '0.25' : '0.6'));
+  const isNamed = rowNames !== undefined && rowNames !== '';
+  const found = chosen('row', names, rowNames);
+  const rows = all.filter(({ name }) => found.includes(name));
   return {
     suite,
-    rows: rows.filter(({ name }) => chosen('row', names, rowNames).includes(name)),
+    rows: (size) => rows.filter((row) => isNamed || row.sizes.includes(size)),
     platforms: chosen('platform', PLATFORMS, platforms),
     sizes: chosen('size', suite.sizes, sizes ?? (short ? '10' : undefined)),
-    rounds: Math.round(positive('--rounds', values.rounds ?? (short ? '3' : '9'))),
+    processes: count('--processes', values.processes ?? (short ? '1' : String(suite.processes))),
+    rounds: count('--rounds', values.rounds ?? '3'),
     seconds: { warmUp: short ? 1 : 1.5, run },
     form: only !== undefined ? 'part' : short ? 'short' : 'full',
     against,
@@ -77,6 +87,12 @@ function chosen<T extends string | number>(what: string, all: readonly T[], give
     if (found === undefined) throw new Error(`There is no ${what} "${name}": ${all.join(', ')}.`);
     return found;
   });
+}
+
+function count(option: string, text: string): number {
+  const value = positive(option, text);
+  if (!Number.isInteger(value)) throw new Error(`${option} ${text}: a whole number.`);
+  return value;
 }
 
 function positive(option: string, text: string): number {

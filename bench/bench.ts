@@ -1,15 +1,10 @@
 import { cpus } from 'node:os';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { type Plan, readPlan, USAGE } from './arguments.js';
-import type { Size } from './bodies.js';
-import { Cell } from './cell.js';
+import type { Cell } from './cell.js';
+import { measure, neighboursOf } from './generation.js';
 import { CONNECTIONS } from './load.js';
 import { findPins, pin, type Pins } from './pinning.js';
-import { RedisProcess } from './redis-process.js';
 import { Report } from './report.js';
-import type { Platform } from './rows.js';
-import { ServerProcess } from './server-process.js';
 
 async function main(): Promise<number> {
   const plan = readPlan(process.argv.slice(2));
@@ -17,8 +12,16 @@ async function main(): Promise<number> {
   if (pins !== undefined) pin(process.pid, pins.load);
   print(conditions(plan, pins));
   const cells: Cell[] = [];
-  for (const platform of plan.platforms) {
-    for (const size of plan.sizes) cells.push(...(await measure(plan, platform, size, pins)));
+  // Processes of the same server stand far from each other in time: then other work on the machine, which lasts, does
+  // not reach most of them.
+  for (let generation = 1; generation <= plan.processes; generation++) {
+    for (const neighbours of neighboursOf(plan, generation)) {
+      const { platform, size, rows } = neighbours;
+      const where = `processes ${generation} of ${plan.processes}, ${platform}, ${size} KB, ${rows[0]?.group}`;
+      const around = { plan, pins, progress: (text: string) => progress(`${where}: ${text}`) };
+      cells.push(...(await measure(neighbours, around)));
+      progress('');
+    }
   }
   return conclude(plan, new Report(cells, plan.suite.columns));
 }
@@ -32,55 +35,13 @@ function conditions(plan: Plan, pins: Pins | undefined): string {
       : `Servers are pinned to core ${pins.server}, ${load} to core ${pins.load}.`;
   return (
     `Node ${process.versions.node}, ${cores} cores, ${CONNECTIONS} keep-alive connections, ` +
-    `${plan.rounds} interleaved rounds of about ${plan.seconds.run} s. ${where}\n` +
-    'CPU is the server process alone. A ratio compares requests per second of CPU time, more is better: ' +
-    'the median of the rounds (lowest–highest).\n\n'
+    `${plan.processes === 1 ? 'one process' : `${plan.processes} processes`} of each server, ` +
+    `${plan.rounds} interleaved rounds of about ${plan.seconds.run} s each. ` +
+    `${where}\nCPU is the server process alone. A ratio compares requests per second of CPU time, more is better: ` +
+    (plan.processes > 1
+      ? 'of the rounds of each process the median, and of these the median (lowest–highest) over the processes.\n\n'
+      : 'the median (lowest–highest) of the rounds of one process.\n\n')
   );
-}
-
-/**
- * All rows of a platform side by side: each has its process, and each round measures every one of them. One size
- * after the other: a store full of 1 KB bodies has to drop several for each of 10 KB.
- */
-async function measure(plan: Plan, platform: Platform, size: Size, pins: Pins | undefined): Promise<Cell[]> {
-  const servers: ServerProcess[] = [];
-  const cells: Cell[] = [];
-  const switched = new Map<string, ServerProcess>();
-  // Beside the load: the server's core is the server's alone.
-  const redis = plan.suite.needsRedis ? await RedisProcess.start(pins?.load) : undefined;
-  try {
-    for (const [place, row] of plan.rows.entries()) {
-      const library =
-        row.library === 'other' && plan.against !== undefined
-          ? pathToFileURL(resolve(plan.against)).href
-          : 'nestjs-caching';
-      const shared = row.listens === undefined ? undefined : switched.get(row.server);
-      const server =
-        shared ??
-        (await ServerProcess.start({
-          row,
-          platform,
-          library,
-          redis: redis?.url(place),
-          core: pins?.server,
-          profile: plan.profile,
-        }));
-      if (shared === undefined) servers.push(server);
-      if (row.listens !== undefined) switched.set(row.server, server);
-      cells.push(new Cell({ row, platform, size, server, redis }));
-    }
-    for (const cell of cells) await cell.warmUp(plan.seconds);
-    for (let round = 0; round < plan.rounds; round++) {
-      progress(`${platform}, ${size} KB: round ${round + 1} of ${plan.rounds}`);
-      // Forwards and backwards in turns, so that a drift of the machine favours nobody.
-      for (const cell of round % 2 === 0 ? cells : cells.toReversed()) await cell.run();
-    }
-  } finally {
-    await Promise.all(servers.map((server) => server.stop()));
-    await redis?.stop();
-    progress('');
-  }
-  return cells;
 }
 
 function conclude(plan: Plan, report: Report): number {

@@ -16,11 +16,24 @@ const LEAD_IN = 0.25;
 /** A store that connects when it is first needed may not have the first response. Milliseconds. */
 const STORED_WITHIN = 5_000;
 
+/** Bodies of so many bytes fill the store of the module's defaults. */
+const FULL_STORE = 64 * 1024 * 1024;
+
 /** What one run of one cell gave. */
 export interface Sample {
   /** Microseconds of the server's CPU time for one request. */
   readonly cpu: number;
   readonly perSecond: number;
+}
+
+/** What is said of a row's server on a platform with bodies of one size: of one process. */
+export interface Measurement {
+  readonly row: Row;
+  readonly platform: Platform;
+  readonly size: Size;
+  readonly samples: readonly Sample[];
+  /** What went wrong in any of its runs: no ratio is made of it then. */
+  readonly problem: string | undefined;
 }
 
 interface Count extends Usage {
@@ -36,13 +49,12 @@ export interface CellOptions {
   readonly redis: RedisProcess | undefined;
 }
 
-/** A row on a platform with bodies of one size, and all that was measured of it. */
-export class Cell {
+/** A row on a platform with bodies of one size, while one process serves it, and all that was measured of that. */
+export class Cell implements Measurement {
   readonly row: Row;
   readonly platform: Platform;
   readonly size: Size;
   readonly samples: Sample[] = [];
-  /** What went wrong in any of its runs: no ratio is made of it then. */
   problem: string | undefined;
   #requestsPerRun = 0;
   #sent = 0;
@@ -57,16 +69,18 @@ export class Cell {
     this.#redis = redis;
   }
 
-  get name(): string {
-    return `${this.row.name}/${this.platform}/${this.size}`;
-  }
-
-  /** Sends requests until code is compiled and caches are filled, and finds how many make a run of `seconds`. */
-  async warmUp(seconds: { readonly warmUp: number; readonly run: number }): Promise<void> {
+  /**
+   * Sends requests until code is compiled and, unless that is of no interest, the store is full, and finds how many make
+   * a run of `seconds`.
+   */
+  async warmUp(seconds: { readonly warmUp: number; readonly run: number }, fillsStore = true): Promise<void> {
     await this.#switch();
     await this.#checkBody();
     if (this.row.handlerRuns === 'never') await this.#checkHit();
     const { perSecond } = await this.#send({ seconds: seconds.warmUp });
+    // A store that has room takes an entry for less than one that has to drop another for it.
+    const missing = FULL_STORE / (this.size * 1024) - this.#sent;
+    if (fillsStore && this.row.stores && missing > 0) await this.#send({ requests: Math.ceil(missing) });
     // A number of requests rather than a time: then none is under way when the CPU time is read.
     this.#requestsPerRun = Math.max(10 * CONNECTIONS, Math.round(perSecond * seconds.run));
   }

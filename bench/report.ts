@@ -1,69 +1,59 @@
 import { type Size, SIZES } from './bodies.js';
-import type { Cell, Sample } from './cell.js';
+import type { Measurement } from './cell.js';
+import { groupBy } from './grouping.js';
 import type { Limit } from './limits.js';
 import { type Platform, PLATFORMS, type RowName } from './rows.js';
+import { type Figure, overProcesses, ratiosOf, spreadOf } from './statistics.js';
 import type { Column } from './suites.js';
 
-export interface Ratio {
-  readonly median: number;
-  readonly lowest: number;
-  readonly highest: number;
+/** Of what processes of `row` and `over` took that stood beside each other. */
+export function ratioOf(row: readonly Measurement[], over: readonly Measurement[]): Figure | undefined {
+  if (row[0] === undefined || over[0] === undefined || row[0].row.group !== over[0].row.group)
+    return undefined;
+  if ([...row, ...over].some(({ problem }) => problem !== undefined)) return undefined;
+  return overProcesses(ratiosOf(cpuOf(row), cpuOf(over)));
 }
 
-/** Of what `row` and `over` took in the same round; the median round counts. */
-export function ratioOf(row: Cell | undefined, over: Cell | undefined): Ratio | undefined {
-  if (row === undefined || over === undefined) return undefined;
-  if (row.problem !== undefined || over.problem !== undefined) return undefined;
-  const rounds = row.samples.flatMap(({ cpu }, round) => {
-    const other = over.samples[round];
-    return other === undefined ? [] : [other.cpu / cpu];
-  });
-  if (rounds.length === 0) return undefined;
-  return { median: median(rounds), lowest: Math.min(...rounds), highest: Math.max(...rounds) };
+function nameOf({ row, platform, size }: Measurement): string {
+  return `${row.name}/${platform}/${size}`;
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
-  return low === undefined || high === undefined ? Number.NaN : (low + high) / 2;
+function cpuOf(processes: readonly Measurement[]): number[][] {
+  return processes.map(({ samples }) => samples.map(({ cpu }) => cpu));
 }
 
 /** All that was measured, found by row, platform and size. */
 export class Report {
-  readonly #cells: ReadonlyMap<string, Cell>;
+  /** The processes that were measured one after the other. */
+  readonly #processes: ReadonlyMap<string, readonly Measurement[]>;
 
   constructor(
-    private readonly cells: readonly Cell[],
+    private readonly measurements: readonly Measurement[],
     private readonly columns: readonly Column[],
   ) {
-    this.#cells = new Map(cells.map((cell) => [cell.name, cell]));
+    this.#processes = groupBy(measurements, nameOf);
   }
 
   get problems(): string[] {
-    return this.cells
+    return this.measurements
       .filter(({ problem }) => problem !== undefined)
-      .map(({ name, problem }) => `${name}: ${String(problem)}`);
+      .map((measurement) => `${nameOf(measurement)}: ${String(measurement.problem)}`);
   }
 
   /** One table a platform and size. */
   get tables(): string {
-    const groups = PLATFORMS.flatMap((platform) => SIZES.map((size) => [platform, size] as const));
-    return groups
-      .map(([platform, size]) =>
-        this.cells.filter((cell) => cell.platform === platform && cell.size === size),
-      )
-      .filter((cells) => cells.length > 0)
-      .map((cells) => this.#table(cells))
-      .join('\n');
+    const rows = [...this.#processes.values()];
+    return this.#each((platform, size) => {
+      const found = rows.filter(([first]) => first?.platform === platform && first.size === size);
+      return found.length === 0 ? [] : [this.#table(platform, size, found)];
+    }).join('\n');
   }
 
-  #table(cells: readonly Cell[]): string {
-    const [{ platform, size } = { platform: '', size: '' }] = cells;
-    const lines = cells.map((cell) => [
-      cell.row.title,
-      ...(cell.problem === undefined ? figures(cell.samples) : ['-', '-', '-']),
-      ...this.columns.map(({ over }) => this.#against(cell, over(cell.row))),
+  #table(platform: Platform, size: Size, rows: readonly (readonly Measurement[])[]): string {
+    const lines = rows.map((processes) => [
+      processes[0]?.row.title ?? '',
+      ...figures(processes),
+      ...this.columns.map(({ over }) => this.#against(processes, over)),
     ]);
     const head = [
       `${platform}, ${size} KB`,
@@ -75,14 +65,16 @@ export class Report {
     return markdownTable([head, ...lines]);
   }
 
-  #against(cell: Cell, over: RowName | undefined): string {
-    if (over === undefined) return '';
-    const ratio = ratioOf(cell, this.#cells.get(`${over}/${cell.platform}/${cell.size}`));
+  #against(processes: readonly Measurement[], overRow: Column['over']): string {
+    const [first] = processes;
+    const over = first && overRow(first.row);
+    if (first === undefined || over === undefined) return '';
+    const ratio = ratioOf(processes, this.#processesOf(over, first.platform, first.size));
     if (ratio === undefined) return '-';
     const [median, lowest, highest] = [ratio.median, ratio.lowest, ratio.highest].map((value) =>
       value.toFixed(value < 10 ? 2 : 1),
     );
-    return cell.row.name === over ? '1' : `${median} (${lowest}–${highest})`;
+    return first.row.name === over ? '1' : `${median} (${lowest}–${highest})`;
   }
 
   /** What options that cost something take from hits and from misses. */
@@ -134,15 +126,21 @@ export class Report {
       const ratio = this.#ratio(row, over, platform, size);
       const holds = ratio !== undefined && ratio.median >= atLeast;
       held &&= holds;
-      const found = ratio === undefined ? 'not measured' : ratio.median.toFixed(2);
-      return `${holds ? 'holds ' : 'MISSED'} ${platform}, ${size} KB: ${why}: ${found} (at least ${atLeast.toFixed(2)})`;
+      const found =
+        ratio === undefined
+          ? 'not measured ('
+          : `${ratio.median.toFixed(2)} (${ratio.lowest.toFixed(2)}–${ratio.highest.toFixed(2)}, `;
+      return `${holds ? 'holds ' : 'MISSED'} ${platform}, ${size} KB: ${why}: ${found}at least ${atLeast.toFixed(2)})`;
     });
     return { lines, held };
   }
 
-  #ratio(row: RowName, over: RowName, platform: Platform, size: Size): Ratio | undefined {
-    const of = (name: RowName): Cell | undefined => this.#cells.get(`${name}/${platform}/${size}`);
-    return ratioOf(of(row), of(over));
+  #ratio(row: RowName, over: RowName, platform: Platform, size: Size): Figure | undefined {
+    return ratioOf(this.#processesOf(row, platform, size), this.#processesOf(over, platform, size));
+  }
+
+  #processesOf(name: RowName, platform: Platform, size: Size): readonly Measurement[] {
+    return this.#processes.get(`${name}/${platform}/${size}`) ?? [];
   }
 
   #each(describe: (platform: Platform, size: Size) => readonly string[]): string[] {
@@ -150,12 +148,12 @@ export class Report {
   }
 }
 
-function figures(samples: readonly Sample[]): string[] {
-  const cpu = samples.map((sample) => sample.cpu);
-  const middle = median(cpu);
-  const spread = (Math.max(...cpu) - Math.min(...cpu)) / 2 / middle;
-  const perSecond = median(samples.map((sample) => sample.perSecond));
-  return [middle.toFixed(1), (spread * 100).toFixed(0), perSecond.toFixed(0)];
+function figures(processes: readonly Measurement[]): string[] {
+  const cpu = overProcesses(cpuOf(processes));
+  const perSecond = overProcesses(processes.map(({ samples }) => samples.map((sample) => sample.perSecond)));
+  const isWhole = processes.every(({ problem }) => problem === undefined);
+  if (!isWhole || cpu === undefined || perSecond === undefined) return ['-', '-', '-'];
+  return [cpu.median.toFixed(1), spreadOf(cpu).toFixed(0), perSecond.median.toFixed(0)];
 }
 
 function markdownTable(rows: readonly (readonly string[])[]): string {

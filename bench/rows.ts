@@ -1,3 +1,4 @@
+import { type Size, SIZES } from './bodies.js';
 import type { ReadCommand } from './redis-process.js';
 
 export const PLATFORMS = ['fastify', 'express'] as const;
@@ -21,10 +22,16 @@ export type ServerKind =
 export type RedisServerKind =
   'redis-memory' | 'redis-5' | 'redis-4' | 'interceptor-redis-5' | 'interceptor-redis-4';
 
+/** Rows whose servers stand beside each other. Only these are compared: other servers would disturb, and say nothing. */
+export type Group = 'hits' | 'metrics' | 'misses' | 'redis';
+
 export interface Row {
   readonly name: RowName;
   readonly server: ServerKind;
   readonly title: string;
+  readonly group: Group;
+  /** Where it is measured, unless `--only` names it. */
+  readonly sizes: readonly Size[];
   /** `same`: one URL again and again, whose handler must not run. `distinct`: no URL twice, so it always runs. */
   readonly urls: 'same' | 'distinct';
   /** Whether the handler runs: checked after each run, or it was not measured what the row says. */
@@ -75,6 +82,8 @@ function row(name: RowName, server: ServerKind, title: string, traits: Traits = 
     name,
     server,
     title,
+    group: 'hits',
+    sizes: SIZES,
     urls: 'same',
     handlerRuns: 'unknown',
     stores: false,
@@ -86,10 +95,14 @@ function row(name: RowName, server: ServerKind, title: string, traits: Traits = 
 }
 
 const HIT: Traits = { handlerRuns: 'never' };
-const HEARD: Traits = { ...HIT, listens: true };
-const UNHEARD: Traits = { ...HIT, listens: false };
-const L2_HIT: Traits = { ...HIT, reads: 'mget' };
-const MISS: Traits = { urls: 'distinct', handlerRuns: 'always' };
+/** What an option costs is a part of a request's cost that no size changes much. */
+const ONE_SIZE: Traits = { sizes: [10] };
+const HEARD: Traits = { ...HIT, ...ONE_SIZE, group: 'metrics', listens: true };
+const UNHEARD: Traits = { ...HEARD, listens: false };
+const REDIS_HIT: Traits = { ...HIT, group: 'redis' };
+const L2_HIT: Traits = { ...REDIS_HIT, reads: 'mget' };
+const EMPTY: Traits = { group: 'misses', urls: 'distinct', handlerRuns: 'always' };
+const MISS: Traits = { ...EMPTY, stores: true };
 
 export const ROWS: readonly Row[] = [
   row('node', 'node', 'raw node:http, prebuilt Buffer'),
@@ -97,39 +110,45 @@ export const ROWS: readonly Row[] = [
   row('marker', 'marker', 'bare interceptor writes raw bytes', HIT),
   row('cache-interceptor', 'cache-interceptor', "cache-manager's CacheInterceptor, hit", HIT),
   row('hit', 'caching', 'nestjs-caching, hit', HIT),
-  row('hit-debug', 'caching-debug', 'nestjs-caching, hit, debugHeaders', HIT),
-  row('hit-context', 'caching-context', 'nestjs-caching, hit, CacheContext injected', HIT),
+  row('hit-debug', 'caching-debug', 'nestjs-caching, hit, debugHeaders', { ...HIT, ...ONE_SIZE }),
+  row('hit-context', 'caching-context', 'nestjs-caching, hit, CacheContext injected', {
+    ...HIT,
+    ...ONE_SIZE,
+  }),
   row('hit-metrics', 'caching-metrics', 'nestjs-caching, hit, metrics in prom-client', HEARD),
   row('hit-metrics-off', 'caching-metrics', 'the same process, nobody listening', UNHEARD),
   row('hit-telemetry', 'caching-telemetry', 'nestjs-caching, hit, metrics in OpenTelemetry', HEARD),
   row('hit-telemetry-off', 'caching-telemetry', 'the same process, nobody listening', UNHEARD),
-  row('pass-through', 'pass-through', 'empty interceptor, no cache', MISS),
-  row('miss', 'caching', 'nestjs-caching, miss', { ...MISS, stores: true }),
-  row('miss-debug', 'caching-debug', 'nestjs-caching, miss, debugHeaders', { ...MISS, stores: true }),
+  row('pass-through', 'pass-through', 'empty interceptor, no cache', EMPTY),
+  row('miss', 'caching', 'nestjs-caching, miss', MISS),
+  row('miss-debug', 'caching-debug', 'nestjs-caching, miss, debugHeaders', { ...MISS, ...ONE_SIZE }),
   row('miss-context', 'caching-context', 'nestjs-caching, miss, CacheContext injected', {
     ...MISS,
-    stores: true,
+    ...ONE_SIZE,
   }),
 ];
 
 /** With `--against`: the same from another build of the library. */
 export const OTHER_ROWS: readonly Row[] = [
   row('other-hit', 'caching', 'other build, hit', { ...HIT, library: 'other' }),
-  row('other-miss', 'caching', 'other build, miss', { ...MISS, stores: true, library: 'other' }),
+  row('other-miss', 'caching', 'other build, miss', { ...MISS, library: 'other' }),
 ];
 
 /** With `--redis`: each has a database of its own in one Redis. */
 export const REDIS_ROWS: readonly Row[] = [
-  row('hit', 'caching', 'nestjs-caching, hit in memory, no Redis', HIT),
-  row('hit-l1', 'redis-memory', 'nestjs-caching, hit in memory before Redis', { ...HIT, reads: 'never' }),
+  row('hit', 'caching', 'nestjs-caching, hit in memory, no Redis', REDIS_HIT),
+  row('hit-l1', 'redis-memory', 'nestjs-caching, hit in memory before Redis', {
+    ...REDIS_HIT,
+    reads: 'never',
+  }),
   row('hit-l2-5', 'redis-5', 'nestjs-caching, hit in Redis, node-redis 5', L2_HIT),
   row('interceptor-5', 'interceptor-redis-5', 'CacheInterceptor, @keyv/redis, node-redis 5', {
-    ...HIT,
+    ...REDIS_HIT,
     reads: 'get',
   }),
   row('hit-l2-4', 'redis-4', 'nestjs-caching, hit in Redis, node-redis 4', L2_HIT),
   row('interceptor-4', 'interceptor-redis-4', 'CacheInterceptor, cache-manager-redis-yet, node-redis 4', {
-    ...HIT,
+    ...REDIS_HIT,
     reads: 'get',
   }),
 ];

@@ -9,7 +9,7 @@ export interface Column {
   readonly over: (row: Row) => RowName | undefined;
 }
 
-/** Rows that are measured together, and what is asked of them. */
+/** Rows that one command measures, and what is asked of them. */
 export interface Suite {
   readonly rows: readonly Row[];
   /** Of another build of the library. */
@@ -19,6 +19,8 @@ export interface Suite {
   readonly limits: readonly Limit[];
   readonly shortLimits: readonly Limit[];
   readonly needsRedis: boolean;
+  /** How many processes of each server the full form measures. */
+  readonly processes: number;
 }
 
 export const HTTP: Suite = {
@@ -26,12 +28,16 @@ export const HTTP: Suite = {
   otherRows: OTHER_ROWS,
   sizes: SIZES,
   columns: [
-    { title: '× CacheInterceptor', over: () => 'cache-interceptor' },
-    { title: '× bare interceptor', over: ({ urls }) => (urls === 'same' ? 'marker' : 'pass-through') },
+    {
+      title: '× CacheInterceptor',
+      over: ({ group }) => (group === 'hits' ? 'cache-interceptor' : undefined),
+    },
+    { title: '× bare interceptor', over: bareRow },
   ],
   limits: LIMITS,
   shortLimits: SHORT_LIMITS,
   needsRedis: false,
+  processes: 5,
 };
 
 export const REDIS: Suite = {
@@ -48,4 +54,16 @@ export const REDIS: Suite = {
   limits: REDIS_LIMITS,
   shortLimits: SHORT_REDIS_LIMITS,
   needsRedis: true,
+  processes: 3,
 };
+
+function bareRow({ group }: Row): RowName | undefined {
+  switch (group) {
+    case 'hits':
+      return 'marker';
+    case 'misses':
+      return 'pass-through';
+    default:
+      return undefined;
+  }
+}
