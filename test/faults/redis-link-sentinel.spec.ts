@@ -10,7 +10,10 @@ import { type SentinelGroup, startSentinel } from '../support/redis/redis-sentin
 import { RedisLinkLoad } from '../support/redis-link-load.js';
 
 const TIMEOUT_MS = 100;
+/** From when the sentinels have promoted a replica. */
 const RECOVERY_MS = 4_000;
+/** Elections and replications of the servers take tens of seconds where others use both cores. */
+const SERVERS_MS = 90_000;
 
 interface GivenSentinel {
   readonly client: NodeRedisSentinel;
@@ -29,7 +32,7 @@ function bySentinel6({ name, rootNodes }: SentinelGroup): GivenSentinel {
   return { client: createSentinel6({ name, sentinelRootNodes: [...rootNodes] }), close: () => undefined };
 }
 
-describe('the link to a Redis behind sentinels', () => {
+describe('the link to a Redis behind sentinels', { timeout: SERVERS_MS }, () => {
   let group: SentinelGroup;
   let link: RedisLink;
   let given: GivenSentinel;
@@ -71,7 +74,7 @@ describe('the link to a Redis behind sentinels', () => {
     const master = await group.master();
     await master.kill();
     await group.waitForOk();
-    expect(await load.recovered(performance.now(), 10_000)).toBeLessThan(RECOVERY_MS);
+    expect(await load.recovered(10_000)).toBeLessThan(RECOVERY_MS);
     await load.stop();
     expect(load.median).toBeLessThan(TIMEOUT_MS);
     expect(load.wrong).toBe(0);
