@@ -270,7 +270,7 @@ describe.each(PLATFORMS)('a request that the cache sends itself on %s', (platfor
     const outcome = run({ target: '/shared' });
     await eventually(() => asked === 1, 'it waits for its turn');
     running.clock.advance(30_000);
-    expect(await outcome).toMatchObject({ result: 'dropped', reason: 'deadline' });
+    expect(await outcome).toMatchObject({ result: 'dropped', reason: 'elsewhere' });
     await eventually(() => asked === 2, 'it has asked again');
     await turns();
     expect(runs).toBe(0);

@@ -43,6 +43,8 @@ export type DropReason =
   /** It never came to a cached handler: no such route, or a guard or middleware answered, as 401 and 403 tell. */
   | 'unreached'
   | 'deadline'
+  /** Another instance had the right to fill the key until the deadline: nothing was tried here. */
+  | 'elsewhere'
   /** Too many wait already. */
   | 'busy'
   /** The application is shutting down, or has no HTTP server. */
@@ -71,6 +73,8 @@ export type DispatchOutcome =
 export interface Dispatch extends DispatchOptions {
   /** It has come to its handler: from now on the end of the reply says nothing of what came of it. */
   readonly take: () => void;
+  /** Whether its handler runs is up to another instance, until it is taken. */
+  readonly wait: () => void;
   /** Called when it is known what came of it; later calls do nothing. */
   readonly settle: (outcome: DispatchOutcome) => void;
 }

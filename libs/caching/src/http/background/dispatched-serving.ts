@@ -97,6 +97,7 @@ export class DispatchedServing {
     // Whoever warms with `renew` wants the handler to run here, whatever others do.
     if (!policy.clusterWide || !fill.leads || (isAhead && dispatch.purpose === 'warm'))
       return this.#fill(arrival, fill, stale);
+    dispatch.wait();
     return from(this.cache.claim(fill, 0, isAhead ? stale : undefined)).pipe(
       mergeMap((entry) => {
         if (entry !== undefined) return this.#present(arrival, entry.response);

@@ -90,6 +90,7 @@ export class Redispatcher {
     const { clock, deadline } = this.#options;
     let abort: () => void = () => undefined;
     let isTaken = false;
+    let isWaiting = false;
     const end = (outcome: DispatchOutcome): void => {
       if (!this.#running.delete(giveUp)) return;
       cancel();
@@ -97,13 +98,18 @@ export class Redispatcher {
       this.#startNext();
     };
     const giveUp = (): void => {
-      end(dropped('deadline'));
+      end(dropped(isWaiting && !isTaken ? 'elsewhere' : 'deadline'));
       abort();
     };
     this.#running.add(giveUp);
     const cancel = clock.after(deadline, giveUp);
     void this.#send(request, (node, response) => {
-      mark(node, { ...options, settle: end, take: () => (isTaken = true) });
+      mark(node, {
+        ...options,
+        settle: end,
+        take: () => (isTaken = true),
+        wait: () => (isWaiting = true),
+      });
       abort = () => hangUp(node, response);
       response.once('finish', () => {
         if (!isTaken) end(dropped('unreached', response.statusCode));

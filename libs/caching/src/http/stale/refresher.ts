@@ -1,7 +1,7 @@
 import type { Clock } from '../../cache/clock.js';
 import type { ViewKey } from '../../cache/fill.js';
 import type { RefreshOutcome } from '../../observe/cache-event.js';
-import type { DispatchOutcome } from '../background/dispatch.js';
+import type { DispatchOutcome, DropReason } from '../background/dispatch.js';
 import type { Redispatcher } from '../background/redispatch.js';
 import { copyRequest } from '../background/request-copy.js';
 import type { Exchange } from '../delivery.js';
@@ -14,6 +14,9 @@ const REFUSED_LIFE = 60_000;
 
 /** Keys of which that is remembered. */
 const MAX_REFUSED = 10_000;
+
+/** Nothing has been tried: there was no room, the application ends, or another instance was to do it. */
+const UNTRIED: ReadonlySet<DropReason> = new Set(['busy', 'closed', 'elsewhere']);
 
 /**
  * Renews entries in the background: one run at a time for each key, and fewer for one that fails. What runs is bounded
@@ -77,8 +80,7 @@ export class Refresher {
     if (outcome.result === 'skipped') this.limits.failed(route, key);
     else if (outcome.result !== 'dropped') this.limits.succeeded(route, key);
     else if (outcome.reason === 'deadline') this.limits.failed(route, key);
-    // Otherwise nothing has been tried: there was no room, or the application ends.
-    else if (outcome.reason !== 'busy' && outcome.reason !== 'closed') this.#refuse(key);
+    else if (!UNTRIED.has(outcome.reason)) this.#refuse(key);
   }
 
   #refuse(key: string): void {

@@ -172,6 +172,8 @@ export class StaleServing {
       const found = await chain(cache.lookup(view.key), (answer) => answer);
       return isEntry(found) ? delivery.renewed(policy, exchange, found) : otherwise();
     }
+    if (outcome.result === 'dropped' && outcome.reason === 'elsewhere')
+      return this.#timedOut(request, otherwise);
     const { status } = outcome;
     const hasFailed =
       status === undefined
