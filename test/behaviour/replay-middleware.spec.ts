@@ -38,6 +38,24 @@ describe.each(PLATFORMS)('middleware around a cached view on %s', (platform) => 
     expect(wireBytes(hit)).toBe(wireBytes(miss));
   });
 
+  it('what it leaves on a request as `raw`, such as the bytes of a body, is not taken for another request', async () => {
+    running = await startApplication(platform, {
+      controllers: [BooksController],
+      setUp: (app) => {
+        app.use((request: Request & { raw?: unknown }, _response: Response, next: NextFunction) => {
+          request.raw = Buffer.from('raw');
+          next();
+        });
+      },
+    });
+    const responses = [await get(), await get(), await get({ Authorization: 'Basic YTpi' })];
+    expect(responses.map(({ status, verdict }) => [status, verdict])).toEqual([
+      [200, 'MISS'],
+      [200, 'HIT'],
+      [200, 'BYPASS'],
+    ]);
+  });
+
   it('request ids: each request has its own', async () => {
     running = await startApplication(platform, {
       controllers: [BooksController],

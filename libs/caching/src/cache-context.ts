@@ -5,7 +5,7 @@ import type { Fill } from './cache/fill.js';
 import { DURATION_RULE, type Duration, toMilliseconds } from './duration.js';
 import { CacheUsageError, describe } from './caching.errors.js';
 import { isTag, limitTags, MAX_TAGS, TAG_RULE, userTag } from './http/route-tags.js';
-import type { FrameworkRequest } from './http/request-view.js';
+import { type FrameworkRequest, nodeRequest } from './http/request-view.js';
 
 /** By the request: beside it, as a new property of one is dear on Express (see `platform.ts`). */
 const fills = new WeakMap<object, Fill>();
@@ -22,7 +22,7 @@ export function withFill(
   fill: Fill,
   handle: () => Observable<unknown>,
 ): Observable<unknown> {
-  if (isParameter) fills.set(request.raw ?? request, fill);
+  if (isParameter) fills.set(nodeRequest(request), fill);
   if (!isInjected) return handle();
   // Subscribed to in there as well: an Observable that a handler returns does its work then.
   return new Observable((subscriber) => currentFill.run(fill, () => handle().subscribe(subscriber)));
@@ -101,7 +101,7 @@ class InjectedContext extends FillContext {
 /** Reads nothing of the request but its fill, so the key need not cover it. */
 export function contextDecoratorFactory(_data: unknown, context: ExecutionContext): CacheContext {
   const request = context.switchToHttp().getRequest<FrameworkRequest>();
-  return new FillContext(() => fills.get(request.raw ?? request));
+  return new FillContext(() => fills.get(nodeRequest(request)));
 }
 
 const contextDecorator = createParamDecorator(contextDecoratorFactory);

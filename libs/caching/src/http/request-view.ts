@@ -24,6 +24,15 @@ export interface FrameworkRequest {
   readonly hostname?: string | undefined;
 }
 
+/**
+ * Node's request, by which a request is known: Fastify's has it behind it. On Express `raw` may be anything that
+ * middleware has left there, such as the bytes of the body.
+ */
+export function nodeRequest(request: FrameworkRequest): FrameworkRequest {
+  const { raw } = request as { readonly raw?: FrameworkRequest | null };
+  return raw?.headers === undefined ? request : raw;
+}
+
 /** What of a request only its application knows the types of; what is left out stays `unknown`. */
 export interface RequestTypes {
   /** Beside what is named here, a query may hold anything. */
@@ -54,7 +63,7 @@ export class RequestView<T extends RequestTypes = RequestTypes> {
     /** The framework's own request object. */
     readonly raw: FrameworkRequest,
   ) {
-    this.#node = raw.raw ?? raw;
+    this.#node = nodeRequest(raw);
   }
 
   get method(): string {

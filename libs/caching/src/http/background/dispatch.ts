@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { StoredResponse } from '../../cache/entry.js';
 import type { BypassReason, SkipReason } from '../../cache/reasons.js';
-import type { FrameworkRequest } from '../request-view.js';
+import { type FrameworkRequest, nodeRequest } from '../request-view.js';
 
 /**
  * Why a request is run that no client waits for: to renew an entry, to fill one before it is asked for, or to compare
@@ -88,7 +88,7 @@ export function mark(request: object, dispatch: Dispatch): void {
 }
 
 export function dispatchOf(request: FrameworkRequest): Dispatch | undefined {
-  return dispatches.get(request.raw ?? request);
+  return dispatches.get(nodeRequest(request));
 }
 
 /**
@@ -106,6 +106,9 @@ export function dispatchOf(request: FrameworkRequest): Dispatch | undefined {
  * }
  */
 export function isCacheRefresh(request: object): boolean {
-  const node = (request as { readonly raw?: unknown } | null | undefined)?.raw ?? request;
-  return typeof node === 'object' && node !== null && dispatches.has(node);
+  return (
+    typeof request === 'object' &&
+    request !== null &&
+    dispatches.has(nodeRequest(request as FrameworkRequest))
+  );
 }

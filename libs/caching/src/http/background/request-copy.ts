@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { RequestView } from '../request-view.js';
+import { nodeRequest, type RequestView } from '../request-view.js';
 import type { ViewPolicy } from '../route-policy.js';
 import { hostOf } from '../semantics/host.js';
 import type { DispatchRequest } from './dispatch.js';
@@ -30,7 +30,7 @@ export function copyRequest(
   varied: readonly string[] = [],
 ): DispatchRequest | undefined {
   const { raw, method, originalUrl: target, headers } = request;
-  const node = raw.raw ?? raw;
+  const node = nodeRequest(raw);
   const hasBody = policy.method !== 'GET' && request.body !== undefined && request.body !== null;
   const body = hasBody ? bodyOf(request) : undefined;
   if (hasBody && body === undefined) return undefined;

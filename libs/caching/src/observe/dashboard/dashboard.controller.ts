@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Controller, Get, Inject, Logger, Post, Req, Res, type Type, VERSION_NEUTRAL } from '@nestjs/common';
 import { CachingError, CacheStoreError } from '../../caching.errors.js';
 import { CacheEvict, NoCache } from '../../decorators.js';
-import { type FrameworkRequest, RequestView, splitTarget } from '../../http/request-view.js';
+import { type FrameworkRequest, nodeRequest, RequestView, splitTarget } from '../../http/request-view.js';
 import { Dashboard } from './dashboard.js';
 import { assetOf, pageOf } from './dashboard-assets.js';
 import { DashboardGate, type Wanted } from './dashboard-gate.js';
@@ -138,7 +138,7 @@ export function createDashboardController(options: ResolvedDashboard): Type {
     const response = nodeResponse(reply);
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     try {
-      const refusal = await gate.refuse(wanted, request, (raw.raw ?? raw) as IncomingMessage);
+      const refusal = await gate.refuse(wanted, request, nodeRequest(raw) as IncomingMessage);
       if (refusal === undefined) await act({ request, response });
       else sendJson(response, 403, { reason: refusal });
     } catch (error) {

@@ -3,7 +3,7 @@ import type { EntryFacts } from '../../cache/entry-facts.js';
 import type { Exchange } from '../../http/delivery.js';
 import type { PageWatch } from '../../http/page-watch.js';
 import type { FrameworkResponse, HttpPlatform } from '../../http/platform/platform.js';
-import type { FrameworkRequest, RequestView } from '../../http/request-view.js';
+import { nodeRequest, type RequestView } from '../../http/request-view.js';
 import type { RoutePolicy } from '../../http/route-policy.js';
 import type { CacheEvent, RequestRef } from '../cache-event.js';
 import { RequestTrace } from '../request-trace.js';
@@ -147,7 +147,7 @@ const PLAIN_PATH = /^(?:\/[\w.~!$()*+,;=:@%-]+)*$/;
  * spelling of that path, so one that could mean more in a page than a path is none.
  */
 function mountOf({ raw }: RequestView): string | undefined {
-  const { baseUrl = '' } = (raw.raw ?? raw) as FrameworkRequest;
+  const { baseUrl = '' } = nodeRequest(raw);
   return PLAIN_PATH.test(baseUrl) ? baseUrl : undefined;
 }
 
