@@ -21,6 +21,9 @@ const madeTagOf = (text: string): string =>
 const expressTagOf = (text: string): string =>
   `"${text.length.toString(16)}-${createHash('sha1').update(text).digest('base64').slice(0, 27)}"`;
 
+/** As a handler says it of its whole body (RFC 9530). */
+const DIGEST = `sha-256=:${createHash('sha256').update(TEXT).digest('base64')}:`;
+
 const TAG_OF = { express: expressTagOf, fastify: madeTagOf };
 
 describe.each(PLATFORMS)('validators on %s', (platform) => {
@@ -255,6 +258,7 @@ describe.each(PLATFORMS)('a stored GET on %s', (platform) => {
       @Get('text') @CacheView() text(@Res({ passthrough: true }) response: AnyResponse) {
         runs += 1;
         response.header('Content-Type', 'text/plain').header('Last-Modified', MODIFIED).header('X-Own', 'a');
+        response.header('Content-Digest', DIGEST).header('Repr-Digest', DIGEST);
         return TEXT;
       }
 
@@ -320,6 +324,15 @@ describe.each(PLATFORMS)('a stored GET on %s', (platform) => {
     expect(runs).toBe(2);
   });
 
+  it('has no digest of the whole body on a part of it, but that of what it is a part of', async () => {
+    for (const verdict of ['MISS', 'HIT']) {
+      const part = await ask('/text?digest', { Range: 'bytes=0-0' });
+      expect([part.verdict, part.status]).toEqual([verdict, 206]);
+      expect([part.field('content-digest'), part.field('repr-digest')]).toEqual([undefined, DIGEST]);
+    }
+    expect((await ask('/text?digest')).field('content-digest')).toBe(DIGEST);
+  });
+
   it('has the fields of the whole on a part of it', async () => {
     await ask('/text?fields');
     const part = await ask('/text?fields', { Range: 'bytes=0-0' });
@@ -333,6 +346,7 @@ describe.each(PLATFORMS)('a stored GET on %s', (platform) => {
     async (range) => {
       await ask('/text?no');
       const refused = await ask('/text?no', { Range: range });
+      expect(refused.field('repr-digest')).toBeUndefined();
       expect([refused.status, refused.text, refused.field('content-range')]).toEqual([416, '', 'bytes */10']);
       expect(refused.field('etag')).toBeUndefined();
     },

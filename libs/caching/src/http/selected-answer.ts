@@ -156,14 +156,19 @@ export function partOf<T extends Uint8Array>(body: T | undefined, answer: Answer
   return answer.kind === 'partial' ? (body?.subarray(answer.start, answer.end) as T | undefined) : undefined;
 }
 
+/** Digests of the very bytes that are sent (RFC 9530 §2), which a part has others of. */
+const OF_CONTENT = new Set(['content-digest', 'content-length', 'content-md5']);
+
 /** Of an error that tells how long a body is: nothing about the body itself, nor for how long that may be kept. */
 const NOT_ON_416 = new Set([
+  ...OF_CONTENT,
   'cache-control',
-  'content-length',
   'content-type',
+  'digest',
   'etag',
   'expires',
   'last-modified',
+  'repr-digest',
 ]);
 
 /** Which fields of the whole response an answer has, by their names in lower case. */
@@ -175,7 +180,7 @@ export function sentFields({ kind }: Answer, hasTag: boolean): (field: string) =
       return (field) => !NOT_ON_416.has(field);
     case 'partial':
       // RFC 9110 §15.3.7: all that the 200 has, with the length of the part.
-      return (field) => field !== 'content-length';
+      return (field) => !OF_CONTENT.has(field);
     case 'full':
       return () => true;
   }
