@@ -58,7 +58,7 @@ export function readPlan(parameters: readonly string[]): Plan {
   ];
   const names = all.map(({ name }) => name);
   const [rowNames, platforms, sizes] = (only ?? '').split('/');
-  const run = positive('--seconds', values.seconds ?? (short ? '0.25' : '0.6'));
+  const run = positive('--seconds', values.seconds ?? (short ? '0.25' : '0.5'));
   const isNamed = rowNames !== undefined && rowNames !== '';
   const found = chosen('row', names, rowNames);
   const rows = all.filter(({ name }) => found.includes(name));

@@ -16,8 +16,9 @@ const LEAD_IN = 0.25;
 /** A store that connects when it is first needed may not have the first response. Milliseconds. */
 const STORED_WITHIN = 5_000;
 
-/** Bodies of so many bytes fill the store of the module's defaults. */
+/** What the store of the module's defaults holds, and what an entry takes of it beside its body at least, in bytes. */
 const FULL_STORE = 64 * 1024 * 1024;
+const ENTRY = 600;
 
 /** What one run of one cell gave. */
 export interface Sample {
@@ -79,7 +80,7 @@ export class Cell implements Measurement {
     if (this.row.handlerRuns === 'never') await this.#checkHit();
     const { perSecond } = await this.#send({ seconds: seconds.warmUp });
     // A store that has room takes an entry for less than one that has to drop another for it.
-    const missing = FULL_STORE / (this.size * 1024) - this.#sent;
+    const missing = FULL_STORE / (this.size * 1024 + ENTRY) - this.#sent;
     if (fillsStore && this.row.stores && missing > 0) await this.#send({ requests: Math.ceil(missing) });
     // A number of requests rather than a time: then none is under way when the CPU time is read.
     this.#requestsPerRun = Math.max(10 * CONNECTIONS, Math.round(perSecond * seconds.run));
