@@ -1,4 +1,5 @@
 import { Controller, Get, Injectable, Post, Scope } from '@nestjs/common';
+import { ExternalContextCreator } from '@nestjs/core';
 import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
 import { CacheEvict, CacheView } from 'nestjs-caching';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -56,6 +57,10 @@ class BooksController {
 
   @Post() @CacheEvict('books') add() {
     return 'added';
+  }
+
+  count() {
+    return runs;
   }
 }
 
@@ -120,6 +125,15 @@ describe.each(PLATFORMS)('a handler that Nest has in another function on %s', (p
   it('is cached and evicts where its controller has bound it', async () => {
     await start(BoundController);
     expect(await playAll('/books')).toEqual(CACHED_AND_EVICTED);
+  });
+
+  it('is not what other libraries call of a controller', async () => {
+    await start();
+    const contexts = running.app.get(ExternalContextCreator);
+    const controller = running.app.get(BooksController);
+    const call = contexts.create(controller, Reflect.get(controller, 'count'), 'count');
+    expect(await call({}, {}, () => undefined)).toBe(runs);
+    expect(running.logger.warnings).toEqual([]);
   });
 
   it('is told of once where nothing says which it is', async () => {

@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { ExecutionContext, Type } from '@nestjs/common';
 import { RecentBudget } from '../recent-map.js';
 import { CachedPaths } from './cached-paths.js';
 import { MEMO_BYTES } from './key-builder.js';
@@ -6,6 +6,8 @@ import { RouteCompiler, type RouteSources } from './route-compiler.js';
 import type { RoutePolicy, ViewPolicy } from './route-policy.js';
 import { siteOf } from './route-site.js';
 import { wrappedMethod } from './wrapped-handlers.js';
+
+type HandlerFunction = ReturnType<ExecutionContext['getHandler']>;
 
 /** Of one controller, by its methods. */
 type Policies = Map<unknown, RoutePolicy>;
@@ -34,7 +36,7 @@ export class RouteTable {
   constructor(private readonly warn?: (message: string) => void) {}
 
   /** The policy of a handler, or of the function that Nest was given in its place. */
-  find(controller: Type, handler: object): RoutePolicy | undefined {
+  find(controller: Type, handler: HandlerFunction): RoutePolicy | undefined {
     const policies = this.#routes.get(controller);
     return policies === undefined
       ? undefined
@@ -88,7 +90,9 @@ export class RouteTable {
     return table;
   }
 
-  #ofWrapper(controller: Type, wrapper: object, policies: Policies): RoutePolicy | undefined {
+  #ofWrapper(controller: Type, wrapper: HandlerFunction, policies: Policies): RoutePolicy | undefined {
+    // A method that is no route: other libraries call such ones as if they were.
+    if ((controller.prototype as Record<string, unknown>)[wrapper.name] === wrapper) return undefined;
     const known = this.#wrapped.get(wrapper);
     if (known?.site.controller === controller) return known;
     const methods = Array.from(policies.values(), ({ site }) => site.method);

@@ -11,11 +11,10 @@ import type { Type } from '@nestjs/common';
 export function wrappedMethod(
   controller: Type,
   methods: Iterable<string>,
-  wrapper: object,
+  wrapper: { readonly name: string },
 ): string | undefined {
   const names = [...methods];
-  const { name = '' } = wrapper as { readonly name?: string };
-  const own = name.replace(/^(?:bound )+/, '');
+  const own = wrapper.name.replace(/^(?:bound )+/, '');
   if (names.includes(own)) return own;
   // A method that its decorators have replaced goes by another name than its own.
   const alike = names.filter((method) => hasMetadataOf(controller.prototype[method] as object, wrapper));
