@@ -199,4 +199,22 @@ describe.each(PLATFORMS)('the dashboard of the books API on %s', (platform) => {
     await page.reload();
     expect(await page.evaluate(background)).toBe(light);
   });
+
+  it('draws its charts in the colours of the theme, each of which is said once', async () => {
+    // As the charts read them.
+    const theme = "import('/_cache/assets/theme.js')";
+    const colors = `${theme}.then(({ color }) => ['hit', 'hit-soft', 'c1'].map(color))`;
+    const light = ['rgb(18, 128, 92)', 'rgba(18, 128, 92, 0.15)', 'rgb(79, 70, 229)'];
+    const dark = ['rgb(62, 214, 160)', 'rgba(62, 214, 160, 0.15)', 'rgb(139, 140, 248)'];
+    const { page } = await show('overview', { colorScheme: 'light' });
+    const drawn = (): Promise<unknown> => page.evaluate(colors);
+    expect(await drawn()).toEqual(light);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    expect(await drawn()).toEqual(dark);
+    await page.getByLabel('Switch between light and dark').click();
+    expect(await drawn()).toEqual(light);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.getByLabel('Switch between light and dark').click();
+    expect(await drawn()).toEqual(dark);
+  });
 });

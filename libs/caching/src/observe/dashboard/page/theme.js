@@ -29,7 +29,12 @@ export function startTheme(button) {
   });
 }
 
+/** Only what has a colour tells what `light-dark()` comes to. */
+const probe = document.body.appendChild(document.createElement('i'));
+probe.hidden = true;
+
 /** A colour of the style sheet by its name. */
 export function color(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
 }
