@@ -1,15 +1,12 @@
 // Finds redis-server and redis-cli for tests and demos, and installs them where this process may. Run as a program,
 // it prints where they are.
-import { execFile } from 'node:child_process';
-import { access, constants, mkdir, rename, symlink } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { mkdir, rename, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findOrInstall, onPath, run } from './system-packages.mjs';
 
 const OLDEST_MAJOR = 7;
 const INSTALL_TIMEOUT_MS = 300_000;
-const RETRY_MS = 1_000;
-const LOCKED = /could not get lock|unable to (lock|acquire)/i;
 /** Where a link named redis-server is kept when only Debian's redis-tools is installed. */
 const LINK_FOLDER = fileURLToPath(new URL('../node_modules/.cache/redis-server', import.meta.url));
 
@@ -20,15 +17,15 @@ const LINK_FOLDER = fileURLToPath(new URL('../node_modules/.cache/redis-server',
 const MANAGERS = [
   {
     program: 'apt-get',
-    root: true,
+    as: 'root or sudo',
     steps: [
       ['update', '-qq'],
       ['install', '-y', '-qq', '--no-install-recommends', 'redis-tools'],
     ],
   },
-  { program: 'apk', root: true, steps: [['add', '--no-cache', 'redis']] },
-  { program: 'dnf', root: true, steps: [['install', '-y', '-q', 'redis']] },
-  { program: 'brew', root: false, steps: [['install', '--quiet', 'redis']] },
+  { program: 'apk', as: 'root or sudo', steps: [['add', '--no-cache', 'redis']] },
+  { program: 'dnf', as: 'root or sudo', steps: [['install', '-y', '-q', 'redis']] },
+  { program: 'brew', as: 'anybody', steps: [['install', '--quiet', 'redis']] },
 ];
 
 const ADVICE =
@@ -40,17 +37,13 @@ let found;
 
 /** Described in redis-server.d.mts. */
 export function findRedisServer() {
-  found ??= findOrInstall();
+  found ??= findOrInstall(look, {
+    name: 'redis-server',
+    managers: MANAGERS,
+    timeout: INSTALL_TIMEOUT_MS,
+    advice: ADVICE,
+  });
   return found;
-}
-
-async function findOrInstall() {
-  const present = await look();
-  if (present !== undefined) return present;
-  const problem = await install();
-  const installed = await look();
-  if (installed === undefined) throw new Error(problem === undefined ? ADVICE : `${ADVICE} (${problem})`);
-  return installed;
 }
 
 async function look() {
@@ -62,23 +55,6 @@ async function look() {
     throw new Error(`${ADVICE} (${server} is version ${version ?? 'unknown'})`);
   }
   return { server, cli, version };
-}
-
-async function onPath(name) {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, name);
-    if (folder !== '' && (await isProgram(path))) return path;
-  }
-  return undefined;
-}
-
-async function isProgram(path) {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Redis looks at the name by which it is called: this link makes a server of redis-tools' redis-check-rdb. */
@@ -95,57 +71,8 @@ async function linkedServer() {
 }
 
 async function versionOf(server) {
-  const { output } = await run(server, ['--version']);
+  const { output } = await run(server, ['--version'], INSTALL_TIMEOUT_MS);
   return /^Redis server v=(\S+)/.exec(output)?.[1];
-}
-
-/** What kept it from being installed, in one line; nothing where it seems to be installed. */
-async function install() {
-  const manager = await firstPresent();
-  if (manager === undefined) return 'no package manager was found';
-  const prefix = manager.root ? await asRoot() : [];
-  if (prefix === undefined) return `${manager.program} needs root, or sudo without a password`;
-  process.stderr.write(`redis-server is not installed: asking ${manager.program} for it\n`);
-  const until = Date.now() + INSTALL_TIMEOUT_MS;
-  for (;;) {
-    const { problem, locked } = await perform(manager, prefix);
-    if (problem === undefined || !locked || Date.now() > until) return problem;
-    await delay(RETRY_MS);
-  }
-}
-
-async function perform({ program, steps }, prefix) {
-  const [first, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', program];
-  let problem;
-  let locked = false;
-  for (const step of steps) {
-    const { failed, output } = await run(first, [...rest, ...step]);
-    // One unreachable package source fails an update that brought all that is needed: the last step decides.
-    const lastLine = output.trim().split('\n').at(-1);
-    problem = failed ? `${program} ${step[0]}: ${lastLine}` : undefined;
-    // Another run holds the package manager; without its update, the install would not know the package.
-    locked ||= failed && LOCKED.test(output);
-  }
-  return { problem, locked };
-}
-
-async function firstPresent() {
-  for (const manager of MANAGERS) if ((await onPath(manager.program)) !== undefined) return manager;
-  return undefined;
-}
-
-async function asRoot() {
-  if (process.getuid?.() === 0) return [];
-  const { failed } = await run('sudo', ['-n', 'true']);
-  return failed ? undefined : ['sudo', '-n'];
-}
-
-function run(program, args) {
-  return new Promise((resolve) => {
-    execFile(program, args, { timeout: INSTALL_TIMEOUT_MS }, (error, stdout, stderr) => {
-      resolve({ failed: error !== null, output: `${stdout}${stderr}` });
-    });
-  });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
