@@ -158,6 +158,23 @@ describe.each(PLATFORMS)('what a request says of its caching on %s', (platform) 
     expect([(await ask(headers)).status, (await ask(headers)).verdict]).toEqual([200, 'HIT']);
   });
 
+  it('counts for a HEAD as well, which renews nothing', async () => {
+    const head = (said: string) =>
+      running.request('/books', { method: 'HEAD', headers: { 'Cache-Control': said } });
+    expect([(await head('only-if-cached')).status, runs]).toEqual([504, 0]);
+    await ask();
+    running.clock.advance(2_000);
+    expect((await head('only-if-cached')).verdict).toBe('HIT');
+    expect((await head('max-age=10')).verdict).toBe('HIT');
+    for (const said of ['no-cache', 'max-age=1']) {
+      running.clock.advance(1_000);
+      expect((await head(said)).cacheStatus).toBe('nestjs-caching; fwd=method; detail=method');
+    }
+    expect(runs).toBe(3);
+    expect((await ask()).text).toBe('{"run":1}');
+    expect((await ask({ 'Cache-Control': 'no-cache' })).text).toBe('{"run":4}');
+  });
+
   it('max-stale: what is kept beyond its life, unless the response forbids it', async () => {
     control = 'max-age=10, stale-while-revalidate=100';
     await ask();

@@ -89,17 +89,54 @@ export class ViewServer {
   }
 
   #head(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
+    const wish = this.#wishOf(policy, exchange);
     return chain(lookUp(this.cache, exchange, view), (found) => {
+      if (!isEntry(found)) {
+        const own = this.#variant(policy, exchange, view, found, (variant) =>
+          this.#head(policy, exchange, variant),
+        );
+        if (own !== undefined) return own;
+      }
+      if (wish !== undefined) return this.#grantHead(policy, exchange, view, wish, found);
       if (isEntry(found)) return this.#delivery.hit(policy, exchange, found);
-      const own = this.#variant(policy, exchange, view, found, (variant) =>
-        this.#head(policy, exchange, variant),
-      );
-      if (own !== undefined) return own;
       const stale = this.#stale.forHead(found.stale);
       return stale === undefined
         ? this.#bypassing.answer(policy, exchange, { bypass: 'method' })
         : this.#delivery.stale(policy, exchange, stale, 'while-revalidate');
     });
+  }
+
+  /** As `#grant`, but that what a handler answers a HEAD with is of no use to others. */
+  #grantHead(
+    policy: ViewPolicy,
+    exchange: Exchange,
+    view: ViewKey,
+    wish: Wish,
+    found: Entry | Missed,
+  ): Observable<unknown> {
+    const entry = isEntry(found) ? found : found.stale;
+    // Counted by itself: a HEAD that runs the handler renews nothing for a GET.
+    const { action } = this.#wishes.decide(wish, `HEAD ${view.key}`, entry);
+    if (action === 'gateway-timeout') return this.#onlyIfCached(policy, exchange, entry);
+    return action === 'use' && entry !== undefined
+      ? this.#delivery.hit(policy, exchange, entry, isEntry(found) ? undefined : 'request')
+      : this.#bypassing.answer(policy, exchange, { bypass: 'method' });
+  }
+
+  /** RFC 9111 §5.2.1.7. */
+  #onlyIfCached(
+    policy: ViewPolicy,
+    { platform, response, trace }: Exchange,
+    entry: Entry | undefined,
+  ): Observable<unknown> {
+    trace?.miss(entry === undefined ? 'absent' : 'stale');
+    trace?.ends();
+    platform.setFields(response, fieldsOf(policy, { kind: 'only-if-cached' }));
+    return throwError(() => new GatewayTimeoutException());
+  }
+
+  #wishOf(policy: ViewPolicy, { request }: Exchange): Wish | undefined {
+    return policy.honoursRequests ? this.#wishes.of(request.headers) : undefined;
   }
 
   /** Goes on with the request's own variant, where what was found says that its key has several. */
@@ -117,7 +154,7 @@ export class ViewServer {
 
   /** What the request itself says of how it wants to be answered, where the route honours that. */
   #heed(policy: ViewPolicy, exchange: Exchange, view: ViewKey): MaybePromise<Observable<unknown>> {
-    const wish = policy.honoursRequests ? this.#wishes.of(exchange.request.headers) : undefined;
+    const wish = this.#wishOf(policy, exchange);
     if (wish === undefined) return this.#lookup(policy, exchange, view);
     const askedAt = elapsed(this.clock);
     return chain(lookUp(this.cache, exchange, view), (found) =>
@@ -145,13 +182,8 @@ export class ViewServer {
       return isEntry(found)
         ? this.#hit(policy, exchange, view, found)
         : this.#delivery.hit(policy, exchange, entry, 'request');
+    if (action === 'gateway-timeout') return this.#onlyIfCached(policy, exchange, entry);
     const { trace } = exchange;
-    if (action === 'gateway-timeout') {
-      trace?.miss(entry === undefined ? 'absent' : 'stale');
-      trace?.ends();
-      exchange.platform.setFields(exchange.response, fieldsOf(policy, { kind: 'only-if-cached' }));
-      return throwError(() => new GatewayTimeoutException());
-    }
     if (action === 'refresh') {
       trace?.refresh('request', 'started');
       // §5.2.1.4 asks for a successful validation, which the route's validator may give.
