@@ -94,7 +94,7 @@ async function makeHit(build, caching) {
   const app = await NestFactory.create(root, { logger: ['error'] });
   await app.listen(0, '127.0.0.1');
   await (await fetch(`${await app.getUrl()}/books`)).text();
-  const { interceptor } = app.get(CachingRuntime);
+  const { interceptor } = app.get(CachingRuntime).http;
   const headers = { host: '127.0.0.1' };
   let ran = 0;
   const next = { handle: () => ran++ };
