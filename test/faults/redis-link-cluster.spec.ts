@@ -17,8 +17,6 @@ import { RedisLinkLoad } from '../support/redis-link-load.js';
 const TIMEOUT_MS = 100;
 /** From when the nodes themselves serve all slots again. */
 const RECOVERY_MS = 4_000;
-/** Elections and replications of the servers take tens of seconds where others use both cores. */
-const SERVERS_MS = 90_000;
 const KEYS = Array.from({ length: 30 }, (_, i) => `key:${i}`);
 
 type Ways = readonly (readonly [string, (urls: readonly string[]) => RedisConnection])[];
@@ -38,7 +36,7 @@ const WAYS: Ways = [
   ['node-redis 6', (urls) => ({ client: createCluster6({ rootNodes: nodes(urls) }) })],
 ];
 
-describe('the link to a Redis Cluster', { timeout: SERVERS_MS }, () => {
+describe('the link to a Redis Cluster', () => {
   let cluster: RedisCluster;
   let link: RedisLink;
 

@@ -12,8 +12,6 @@ import { RedisLinkLoad } from '../support/redis-link-load.js';
 const TIMEOUT_MS = 100;
 /** From when the sentinels have promoted a replica. */
 const RECOVERY_MS = 4_000;
-/** Elections and replications of the servers take tens of seconds where others use both cores. */
-const SERVERS_MS = 90_000;
 
 interface GivenSentinel {
   readonly client: NodeRedisSentinel;
@@ -32,7 +30,7 @@ function bySentinel6({ name, rootNodes }: SentinelGroup): GivenSentinel {
   return { client: createSentinel6({ name, sentinelRootNodes: [...rootNodes] }), close: () => undefined };
 }
 
-describe('the link to a Redis behind sentinels', { timeout: SERVERS_MS }, () => {
+describe('the link to a Redis behind sentinels', () => {
   let group: SentinelGroup;
   let link: RedisLink;
   let given: GivenSentinel;

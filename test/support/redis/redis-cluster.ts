@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { findRedisServer } from '../../../scripts/redis-server.mjs';
 import { poll } from './poll.js';
-import { infoField } from './redis-command.js';
+import { infoField, RedisConnection, type Reply } from './redis-command.js';
 import { launchRedis, type RedisOptions, type RedisServer, serverArguments } from './redis-server.js';
 
 const CREATE_TIMEOUT_MS = 30_000;
@@ -17,6 +17,11 @@ export interface ClusterOptions extends Omit<RedisOptions, 'port' | 'requirepass
   /** How long a node may be silent before the others call it failed, in milliseconds. Default: 1,000. */
   readonly nodeTimeoutMs?: number;
 }
+
+/** Asks a node one thing. */
+type Ask = (node: RedisServer, ...args: string[]) => Promise<Reply>;
+
+const askOnce: Ask = (node, ...args) => node.command(...args);
 
 /** One line of CLUSTER NODES. */
 interface NodeView {
@@ -118,7 +123,7 @@ export class RedisCluster {
    * alive: after a kill this is not before the failover, although nodes go on to say `ok` for a while.
    */
   async waitForOk(timeoutMs: number = SETTLE_TIMEOUT_MS): Promise<void> {
-    await poll('cluster_state:ok', async () => (await this.#isOk()) || undefined, timeoutMs, SETTLE_POLL_MS);
+    await this.#settle('cluster_state:ok', (ask) => this.#isOk(ask), timeoutMs);
   }
 
   /**
@@ -126,8 +131,7 @@ export class RedisCluster {
    * master that comes back after a failover takes itself for the master for a while.
    */
   async waitForReplicas(timeoutMs: number = SETTLE_TIMEOUT_MS): Promise<void> {
-    const inStep = async () => (await this.#isInStep()) || undefined;
-    await poll('replicas in step', inStep, timeoutMs, SETTLE_POLL_MS);
+    await this.#settle('replicas in step', (ask) => this.#isInStep(ask), timeoutMs);
   }
 
   /** Ends all nodes and removes their folders. */
@@ -137,6 +141,17 @@ export class RedisCluster {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Polls all nodes, over one connection to each. */
+  async #settle(what: string, isSettled: (ask: Ask) => Promise<boolean>, timeoutMs: number): Promise<void> {
+    const connections = new Map(this.nodes.map((node) => [node, new RedisConnection(node.url)]));
+    const ask: Ask = (node, ...args) => (connections.get(node) as RedisConnection).command(args);
+    try {
+      await poll(what, async () => (await isSettled(ask)) || undefined, timeoutMs, SETTLE_POLL_MS);
+    } finally {
+      for (const connection of connections.values()) connection.close();
+    }
   }
 
   #alive(): RedisServer[] {
@@ -149,11 +164,11 @@ export class RedisCluster {
     return node;
   }
 
-  async #isOk(): Promise<boolean> {
+  async #isOk(ask: Ask): Promise<boolean> {
     const verdicts = this.#alive().map(async (node) => {
-      const info = await node.command('CLUSTER', 'INFO');
+      const info = await ask(node, 'CLUSTER', 'INFO');
       if (infoField(info, 'cluster_state') !== 'ok') return false;
-      const masters = (await this.#view(node)).filter(({ slots }) => slots.length > 0);
+      const masters = (await this.#view(node, ask)).filter(({ slots }) => slots.length > 0);
       return (
         infoField(info, 'cluster_slots_assigned') === '16384' && masters.every(({ server }) => server.alive)
       );
@@ -161,20 +176,20 @@ export class RedisCluster {
     return (await Promise.all(verdicts)).every(Boolean);
   }
 
-  async #isInStep(): Promise<boolean> {
+  async #isInStep(ask: Ask): Promise<boolean> {
     const alive = this.#alive();
-    const views = (await Promise.all(alive.map((node) => this.#view(node)))).flat();
+    const views = (await Promise.all(alive.map((node) => this.#view(node, ask)))).flat();
     const idle = ({ server, isMaster, slots }: NodeView) => server.alive && isMaster && slots.length === 0;
     if (views.some(idle)) return false;
-    const links = alive.map(
-      async (node) =>
-        (await isMaster(node)) || (await node.info('replication', 'master_link_status')) === 'up',
-    );
+    const links = alive.map(async (node) => {
+      const info = await ask(node, 'INFO', 'replication');
+      return infoField(info, 'role') === 'master' || infoField(info, 'master_link_status') === 'up';
+    });
     return (await Promise.all(links)).every(Boolean);
   }
 
-  async #view(seenBy: RedisServer): Promise<NodeView[]> {
-    const lines = String(await seenBy.command('CLUSTER', 'NODES'))
+  async #view(seenBy: RedisServer, ask = askOnce): Promise<NodeView[]> {
+    const lines = String(await ask(seenBy, 'CLUSTER', 'NODES'))
       .trim()
       .split('\n');
     return lines.flatMap((line) => {
