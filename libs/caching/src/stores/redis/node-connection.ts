@@ -29,7 +29,8 @@ export class NodeConnection {
     client.on('end', () => this.#lose(new Error('the connection was closed')));
     client.on('connect', () => {
       this.#hasSocket = true;
-      if (this.#isOver) endClient(client);
+      // Not at once: node-redis 4 is about to greet the server, and would leave what it sends for that to nobody.
+      if (this.#isOver) queueMicrotask(() => endClient(client));
     });
   }
 
