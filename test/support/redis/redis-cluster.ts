@@ -120,7 +120,8 @@ export class RedisCluster {
 
   /**
    * Resolves when each node that is alive reports `cluster_state:ok` and sees all slots served by nodes that are
-   * alive: after a kill this is not before the failover, although nodes go on to say `ok` for a while.
+   * alive: after a kill this is not before the failover, although nodes go on to say `ok` for a while. And when all see
+   * the same nodes serve the same slots: who takes a slot for another's votes against every failover of its owner.
    */
   async waitForOk(timeoutMs: number = SETTLE_TIMEOUT_MS): Promise<void> {
     await this.#settle('cluster_state:ok', (ask) => this.#isOk(ask), timeoutMs);
@@ -165,15 +166,19 @@ export class RedisCluster {
   }
 
   async #isOk(ask: Ask): Promise<boolean> {
-    const verdicts = this.#alive().map(async (node) => {
+    const owners = this.#alive().map(async (node) => {
       const info = await ask(node, 'CLUSTER', 'INFO');
-      if (infoField(info, 'cluster_state') !== 'ok') return false;
+      if (infoField(info, 'cluster_state') !== 'ok') return undefined;
+      if (infoField(info, 'cluster_slots_assigned') !== '16384') return undefined;
       const masters = (await this.#view(node, ask)).filter(({ slots }) => slots.length > 0);
-      return (
-        infoField(info, 'cluster_slots_assigned') === '16384' && masters.every(({ server }) => server.alive)
-      );
+      if (!masters.every(({ server }) => server.alive)) return undefined;
+      return masters
+        .map(({ id, slots }) => `${id} ${slots.join(' ')}`)
+        .sort()
+        .join('\n');
     });
-    return (await Promise.all(verdicts)).every(Boolean);
+    const [first, ...others] = await Promise.all(owners);
+    return first !== undefined && others.every((each) => each === first);
   }
 
   async #isInStep(ask: Ask): Promise<boolean> {
