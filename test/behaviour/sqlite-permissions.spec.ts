@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Controller, Get } from '@nestjs/common';
 import { CacheEvictionService, CacheStoreError, CacheView, sqlite } from 'nestjs-caching';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PLATFORMS, type RunningApplication, startApplication } from '../support/application.js';
 import { store } from '../support/redis/applications.js';
 import { poll } from '../support/redis/poll.js';
@@ -20,6 +20,12 @@ class BooksController {
 
 describe.each(PLATFORMS)('sqlite() where nothing may be written, on %s', (platform) => {
   const isRoot = process.getuid?.() === 0;
+
+  // Nobody need not be allowed to read the repository: all that is loaded later is loaded by now.
+  beforeAll(async () => {
+    const loaded = await startApplication(platform, { controllers: [BooksController] });
+    await loaded.close();
+  });
   let storage: SqliteStorage;
   let file: string;
   let running: RunningApplication | undefined;
@@ -28,10 +34,7 @@ describe.each(PLATFORMS)('sqlite() where nothing may be written, on %s', (platfo
     storage = new SqliteStorage();
     file = join(storage.folder, 'var', 'cache.sqlite');
     mkdirSync(dirname(file));
-    if (isRoot) {
-      for (const each of [storage.folder, dirname(file)]) chownSync(each, NOBODY, NOBODY);
-      process.seteuid?.(NOBODY);
-    }
+    if (isRoot) for (const each of [storage.folder, dirname(file)]) chownSync(each, NOBODY, NOBODY);
   });
   afterEach(async () => {
     await running?.close();
@@ -53,11 +56,14 @@ describe.each(PLATFORMS)('sqlite() where nothing may be written, on %s', (platfo
     'starts, answers, says once why nothing is kept, and keeps it once it may: %s is read-only',
     async (what, take, give) => {
       if (what.startsWith('what')) file = join(storage.folder, 'other', 'cache.sqlite');
+      // Its driver is loaded now, its file is not opened yet.
+      const own = sqlite({ file });
+      if (isRoot) process.seteuid?.(NOBODY);
       take();
       running = await startApplication(platform, {
         realTime: true,
         controllers: [BooksController],
-        caching: { store: sqlite({ file }), memory: false },
+        caching: { store: own, memory: false },
       });
       const { app, events, logger } = running;
       const verdict = async () => (await running?.request('/books'))?.verdict;
